@@ -40,6 +40,18 @@ impl EvidenceLog {
         Self { dir, key: self.key.clone() }
     }
 
+    /// Its public key.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// An export of it, or another directory, as what is verified by the same key.
+    #[must_use]
+    pub fn instead(&self, place: &Path) -> Self {
+        Self { dir: place.to_owned(), key: self.key.clone() }
+    }
+
     /// A file of it.
     #[must_use]
     pub fn file(&self, name: &str) -> PathBuf {

@@ -3,6 +3,7 @@
 standard library. It shares no code with gdprport.
 
     verify.py DIR PUBLIC_KEY [CHECKPOINT...]
+    verify.py EXPORT PUBLIC_KEY
 
 Prints one line for each finding, or "verified N entries"; exit status 1 with findings."""
 
@@ -328,12 +329,16 @@ def stored(directory, level, index, size):
 
 def chain(directory, trusted):
     """Which key signs from which size on: (entry, key), ascending."""
-    keys = []
     try:
         with open(os.path.join(directory, "rotations"), "rb") as file:
             data = file.read()
     except FileNotFoundError:
         data = b""
+    return chained(data, trusted)
+
+
+def chained(data, trusted):
+    keys = []
     for note in notes(data):
         lines = note.split(b"\n\n")[0].decode().splitlines()
         assert lines[0] == "gdprport.rotation/1"
@@ -349,12 +354,140 @@ def chain(directory, trusted):
     return keys
 
 
+# --- exports, and RFC 9162 sections 2.1.3.2 and 2.1.4.2 ------------------------------------------------------------------------
+
+
+def climb(index, last, path, right_too, left_too):
+    """Both verifications: what a node on the way becomes with the one beside it."""
+    for beside in path:
+        if last == 0:
+            return False
+        if index & 1 or index == last:
+            left_too(beside)
+            while not index & 1 and index:
+                index, last = index >> 1, last >> 1
+        else:
+            right_too(beside)
+        index, last = index >> 1, last >> 1
+    return last == 0
+
+
+def included(digest, index, size, path, root):
+    at = [digest]
+    fits = index < size and climb(index, size - 1, path, lambda h: at.append(node(at[-1], h)), lambda h: at.append(node(h, at[-1])))
+    return fits and at[-1] == root
+
+
+def extended(old, new, path):
+    if old[0] == new[0] or old[0] == 0:
+        return not path and (old[1] == new[1] if old[0] else old[1] == hashlib.sha256(b"").digest())
+    if old[0] > new[0]:
+        return False
+    path = list(path)
+    first = old[1] if old[0] & (old[0] - 1) == 0 else path.pop(0)
+    index, last = old[0] - 1, new[0] - 1
+    while index & 1:
+        index, last = index >> 1, last >> 1
+    olds, news = [first], [first]
+
+    def left(h):
+        olds.append(node(h, olds[-1]))
+        news.append(node(h, news[-1]))
+
+    return climb(index, last, path, lambda h: news.append(node(news[-1], h)), left) and (olds[-1], news[-1]) == (old[1], new[1])
+
+
+def root_of_range(begin, end, first, behind, beside, leaves):
+    if end <= first or behind <= begin:
+        return next(beside)
+    if end - begin == 1:
+        return next(leaves)
+    middle = begin + (1 << ((end - begin - 1).bit_length() - 1))
+    left = root_of_range(begin, middle, first, behind, beside, leaves)
+    return node(left, root_of_range(middle, end, first, behind, beside, leaves))
+
+
+def line_of(line):
+    """An entry's bytes, if it is there, and its hash."""
+    if "hash" in line:
+        return None, base64.b64decode(line["hash"])
+    entry = bytes([line["kind"]]) + base64.b64decode(line["salt"]) + line["content"].encode()
+    return entry, leaf(entry)
+
+
+def verify_export(path, trusted):
+    with open(path, encoding="utf-8") as file:
+        head, *lines = [json.loads(line) for line in file]
+    assert head["schema"] == "gdprport.evidence.export/1"
+    keys = chained(head.get("rotations", "").encode(), trusted)
+    latest = checkpoint(head["checkpoint"].encode(), keys)
+    if latest is None:
+        return ["the checkpoint is not signed by the key"], 0
+    findings, first, behind = [], head["from"], head["to"]
+
+    def anchor(of, size):
+        old = checkpoint(of["note"].encode(), keys)
+        if old is None or not extended(old[:2], latest[:2], [base64.b64decode(h) for h in of["consistency"]]):
+            findings.append("an older checkpoint is not one of this log")
+        elif size is not None and old[0] != size:
+            findings.append("the range does not begin and end with a checkpoint")
+
+    if "since" in head:
+        anchor(head["since"], first)
+    elif first:
+        findings.append("no checkpoint stands before the range")
+    anchor(head["until"], behind)
+    for of in head.get("elsewhere", ()):
+        anchor(of, None)
+    erased, hidden, last = [], [], {}
+    if "erased" in head:
+        of = head["erased"]
+        entry, digest = line_of(of["entry"])
+        if not included(digest, of["entry"]["index"], latest[0], [base64.b64decode(h) for h in of["inclusion"]], latest[1]):
+            findings.append("the statement of what was erased is not in the tree")
+        else:
+            erased = json.loads(entry[17:])["ranges"]
+    digests = []
+    for index, line in zip(range(first, behind), lines):
+        entry, digest = line_of(line)
+        digests.append(digest)
+        if line["index"] != index:
+            findings.append(f"entry {index} is not in its place")
+        if entry is None:
+            hidden.append(index)
+            last = {}
+        elif entry[0] == 1:
+            event = json.loads(entry[17:])
+            run = event["agent"]["run"]
+            if event["seq"] != last.get(run, event["seq"] - 1) + 1:
+                findings.append(f"events are missing before entry {index}")
+            last[run] = event["seq"]
+        elif json.loads(entry[17:])["entry"] in ("gap", "oversized"):
+            last = {}
+    if len(lines) != behind - first:
+        findings.append("entries are missing, or there are more")
+    beside, leaves = iter([base64.b64decode(h) for h in head["hashes"]]), iter(digests)
+    try:
+        root = root_of_range(0, latest[0], first, behind, beside, leaves)
+    except StopIteration:
+        root = None
+    if root != latest[1] or next(beside, None) is not None:
+        findings.append("entries and hashes do not make the tree that was signed")
+    for index in hidden:
+        if not any(part["from"] <= index < part["to"] for part in erased):
+            findings.append(f"entry {index} is not there, and nothing declares that it was erased")
+    return findings, len(lines) - len(hidden)
+
+
 def main():
     directory, key, *elsewhere = sys.argv[1:]
     if os.path.exists(key):
         with open(key, encoding="utf-8") as file:
             key = file.read()
-    findings, entries_verified = verify(directory, read_key(key), elsewhere)
+    if os.path.isfile(directory):
+        findings, entries_verified = verify_export(directory, read_key(key))
+    else:
+        findings, entries_verified = verify(directory, read_key(key), elsewhere)
     for finding in findings:
         print(finding)
     if findings:

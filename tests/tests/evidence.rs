@@ -1,7 +1,7 @@
 //! The evidence log of a real daemon: verified by two verifiers, changed by somebody, killed, erased.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use gdprport_tests::commands::{gdprport, path, text};
 use gdprport_tests::daemon::{Daemon, Start};
@@ -14,8 +14,13 @@ use gdprport_tests::wait;
 
 /// A daemon that logs every event of the port.
 fn start(dir: &Path, port: &Port) -> Daemon {
+    start_with(dir, port, "")
+}
+
+/// The same with more of a configuration.
+fn start_with(dir: &Path, port: &Port, more: &str) -> Daemon {
     let config = format!(
-        "[evidence]\nenabled = true\npath = \"{}\"\nkey = \"{}\"\n",
+        "[evidence]\nenabled = true\npath = \"{}\"\nkey = \"{}\"\n{more}",
         dir.display(),
         dir.with_extension("key").display()
     );
@@ -38,6 +43,40 @@ fn check_sound(log: &EvidenceLog, checkpoints: &[&Path]) -> u64 {
     let (fine, again) = log.verified_again(checkpoints);
     assert!(fine, "{again}");
     said["events"].as_u64().expect("a number")
+}
+
+/// The program finds nothing, and so many checkpoints from elsewhere are of this log.
+#[track_caller]
+fn check_sound_with(log: &EvidenceLog, checkpoints: &[&Path], elsewhere: usize) {
+    let (fine, said) = log.verified(checkpoints);
+    assert!(fine, "{said:#}");
+    assert_eq!(said["elsewhere"], elsewhere, "{said:#}");
+}
+
+/// All files below a directory.
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).expect("a directory").filter_map(Result::ok).map(|entry| entry.path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+/// The lines of a spool, one after the other.
+fn spooled(dir: &Path) -> String {
+    let mut segments: Vec<_> = fs::read_dir(dir)
+        .expect("a spool")
+        .filter_map(Result::ok)
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "spool"))
+        .collect();
+    segments.sort();
+    let bytes: Vec<u8> = segments.iter().flat_map(|path| fs::read(path).expect("root may")).collect();
+    let text = String::from_utf8_lossy(&bytes);
+    // Each record has a line of JSON in it.
+    let begins = text.match_indices("{\"schema\":").map(|(at, _)| at);
+    let lines = begins.filter_map(|at| {
+        let mut read = serde_json::Deserializer::from_str(&text[at..]).into_iter::<serde_json::Value>();
+        read.next().and_then(Result::ok).map(|_| text[at..at + read.byte_offset()].to_owned())
+    });
+    lines.collect::<Vec<_>>().join("\n") + "\n"
 }
 
 /// Both verifiers find something; returns what the program says of the first.
@@ -145,9 +184,18 @@ fn what_was_erased_is_gone_and_the_rest_is_proven() {
                 .concat(),
         )
     };
+    let bundle = fs::read(log.file("tile/entries/000")).expect("there");
     let erased = erase(&["--before", "1ms"]);
     assert!(text(&erased.stdout).contains("entries were erased"), "{erased:?}");
     assert!(!log.file("tile/entries/000").exists() && log.file("tile/0/000").exists());
+    // Neither what an entry was nor its salt is in any file.
+    let parts = [&bundle[3..19], &bundle[bundle.len() - 1_200..]];
+    for file in files(&place) {
+        let bytes = fs::read(&file).expect("root may");
+        for part in parts {
+            assert!(!bytes.windows(part.len()).any(|window| window == part), "{}", file.display());
+        }
+    }
     check_sound(&log, &[&before]);
     let (_, said) = log.verified(&[&before]);
     assert_eq!(said["erased"][0]["why"], "test", "{said:#}");
@@ -156,6 +204,108 @@ fn what_was_erased_is_gone_and_the_rest_is_proven() {
     // A daemon goes on with it.
     drop(start(&place, &port).stop());
     check_sound(&log, &[&before]);
+}
+
+#[test]
+fn a_running_daemon_erases_and_rotates_for_root() {
+    let (dir, port) = (TempDir::new(), Port::free());
+    let place = dir.join("log");
+    let daemon = start(&place, &port);
+    let (_server, mut client) = puppets(&port);
+    let old = EvidenceLog::of(&place);
+    client.ask(&format!("burst 127.0.0.1:{port} 300 1"));
+    daemon.log.wait_count("flow.close", 600, |event| event.is("flow.close", port.number()));
+    let ask = |words: &[&str]| daemon.ask(&[&["evidence"], words].concat());
+    let erased = ask(&["erase", "--before", "1ms", "--why", "test"]);
+    assert!(text(&erased.stdout).contains("entries were erased"), "{erased:?}");
+    assert!(!old.file("tile/entries/000").exists() && old.file("tile/0/000").exists());
+    let rotated = ask(&["rotate"]);
+    assert!(rotated.status.success(), "{rotated:?}");
+    let new = EvidenceLog::of(&place);
+    assert_eq!(text(&rotated.stdout), format!("{}\n", new.key()));
+    assert_ne!(new.key(), old.key());
+    for words in [["daemon", "status"].as_slice(), &["doctor"]] {
+        assert!(text(&daemon.ask(words).stdout).contains(new.key()), "{words:?}");
+    }
+    client.ask(&format!("burst 127.0.0.1:{port} 10 1"));
+    drop(daemon.stop());
+    // Whoever knows either key verifies all of it.
+    check_sound(&old, &[]);
+    check_sound(&new, &[]);
+    drop(start(&place, &port).stop());
+    check_sound(&old, &[]);
+}
+
+#[test]
+fn an_export_is_verified_alone_by_both_verifiers() {
+    let (dir, port) = (TempDir::new(), Port::free());
+    let place = dir.join("log");
+    let daemon = start(&place, &port);
+    let (_server, mut client) = puppets(&port);
+    client.ask(&format!("burst 127.0.0.1:{port} 300 1"));
+    drop(daemon.stop());
+    let paper = dir.write("paper.txt", &EvidenceLog::of(&place).checkpoint());
+    let key = place.with_extension("key");
+    drop(gdprport(&[
+        "evidence",
+        "erase",
+        "--dir",
+        path(&place),
+        "--key",
+        path(&key),
+        "--why",
+        "test",
+        "--before",
+        "1ms",
+    ]));
+    drop(start(&place, &port).stop());
+    let file = dir.join("part.evidence");
+    let words = ["evidence", "export", "--dir", path(&place), "--from", "1h", "--output", path(&file)];
+    let exported = gdprport(&[&words[..], &["--checkpoint", path(&paper)]].concat());
+    assert!(exported.status.success(), "{exported:?}");
+    let log = EvidenceLog::of(&place).instead(&file);
+    check_sound(&log, &[]);
+    let (_, said) = log.verified(&[&paper]);
+    assert_eq!((&said["elsewhere"], &said["hidden"]), (&1.into(), &256.into()), "{said:#}");
+    let whole = fs::read_to_string(&file).expect("there");
+    for (name, changed) in [
+        ("an event", whole.replacen("\\\"seq\\\":300", "\\\"seq\\\":301", 1)),
+        ("the end", whole[..whole.trim_end().rfind('\n').expect("lines")].to_owned() + "\n"),
+    ] {
+        assert_ne!(changed, whole, "{name}");
+        check_found(&log.instead(&dir.write("changed.evidence", &changed)), &[]);
+    }
+    let again = gdprport(&words);
+    assert!(text(&again.stderr).contains("name another file"), "{again:?}");
+}
+
+#[test]
+fn a_receiver_has_the_checkpoints_that_show_a_rewrite() {
+    let (dir, port) = (TempDir::new(), Port::free());
+    let place = dir.join("log");
+    let spool = dir.join("spool");
+    let more = format!("[spool]\nenabled = true\npath = \"{}\"\nsync = \"never\"\n", spool.display());
+    let run = |before: &str| {
+        drop(start_with(&place, &port, &more).stop());
+        let log = EvidenceLog::of(&place);
+        assert!(log.checkpoint().contains("reason stop"), "{before}");
+        log
+    };
+    let log = run("it is stopped");
+    // What the deliverer sends: the lines of the spool, among them one for each checkpoint.
+    let lines = spooled(&spool);
+    let events: Vec<&str> =
+        lines.lines().filter(|line| line.contains("\"kind\":\"evidence.checkpoint\"")).collect();
+    assert!(events.last().is_some_and(|last| last.contains("\"reason\":\"stop\"")), "{lines}");
+    let siem = dir.write("siem.ndjson", &lines);
+    check_sound_with(&log, &[&siem], events.len());
+    // The whole log is made anew by the same key.
+    fs::rename(&place, dir.join("before")).expect("root may");
+    let again = run("it was made anew");
+    let (fine, said) = again.verified(&[&siem]);
+    assert!(!fine, "{said:#}");
+    let what = said["findings"][0]["what"].as_str().expect("a finding");
+    assert!(["forked", "rolled-back"].contains(&what), "{said:#}");
 }
 
 #[test]

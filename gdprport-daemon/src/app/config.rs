@@ -28,7 +28,7 @@ use crate::host::containers::Places;
 use crate::host::probes::Sizes;
 use crate::sink::DEFAULT_CAPACITY;
 use crate::sink::spool::SpoolSettings;
-use evidence::EvidenceConfig;
+pub(crate) use evidence::EvidenceConfig;
 use ledger::LedgerConfig;
 use spool::SpoolConfig;
 

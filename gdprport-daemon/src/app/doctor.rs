@@ -18,8 +18,10 @@ use super::config::{Config, ConfigError};
 use super::policy::Trust;
 use super::status::hook;
 use crate::ledger::{LedgerSnapshot, LedgerState};
+use crate::sink::evidence::Standing;
 use crate::sink::{Exposed, SinkStats, exposure};
 
+mod evidence;
 mod privileges;
 mod room;
 mod spool;
@@ -38,6 +40,8 @@ pub(crate) struct Running {
     pub containers: Places,
     /// How its ledger is; `None`: it keeps none.
     pub ledger: Option<LedgerSnapshot>,
+    /// How its evidence log is; `None`: it keeps none.
+    pub evidence: Option<Standing>,
 }
 
 impl Running {
@@ -87,6 +91,7 @@ pub(crate) fn examine(running: Option<&Running>) -> DoctorReport {
     };
     checks.extend(containers_checks(running.map_or(&config.containers, |running| &running.containers)));
     checks.extend(ledger_check(running.map(|running| running.ledger.as_ref()), config.ledger.path()));
+    checks.extend(evidence::check(running.map(|running| running.evidence.as_ref()), &config.evidence));
     checks.extend(spool::check(running.map(|running| &*running.sinks), config.spool(None).as_ref()));
     let failed = checks.iter().any(|check| check.result == CheckResult::Failed);
     // The kernel can be tried all the same.

@@ -316,11 +316,13 @@ impl Daemon {
             Request::Record(recording, to) => {
                 self.recorder.request(*recording, to, &self.keeper, &self.monitor.publisher);
             }
+            Request::Evidence(order, to) => self.monitor.publisher.order_evidence(*order, to),
             Request::Doctor(to) => doctor::Running {
                 hooks: self.monitor.evidence.kernel.hooks().to_vec(),
                 sinks: self.monitor.publisher.fanout().stats(),
                 containers: self.containers.clone(),
                 ledger: self.keeper.snapshot(),
+                evidence: self.monitor.publisher.evidence_standing(),
             }
             .reply(to),
         }

@@ -19,7 +19,7 @@ use super::session::Session;
 use crate::host::clock::{BootClock, HostId, boottime_ns};
 use crate::host::configured;
 use crate::host::probes::{PinsOutcome, PreviousPins, Probes};
-use crate::sink::evidence::{EvidenceHandle, ThisRun};
+use crate::sink::evidence::{EvidenceHandle, Outlet, ThisRun};
 use crate::sink::{Fanout, JOURNALD_SOCKET, Sink, SinkError};
 
 /// Gives every process that is there an exec id, so that children forked from now on inherit it. Those that the kernel
@@ -177,26 +177,29 @@ pub(super) fn publisher(
     if let Some(render) = options.journald.take() {
         sinks.push(Sink::journald(Path::new(JOURNALD_SOCKET), capacity, render)?);
     }
+    let mut spool = None;
     if let Some(settings) = options.spool.take() {
         let path = settings.dir.clone();
         let opened = configured::within(configured::START_WITHIN, move || Sink::spool(settings, capacity));
+        spool = Some(sinks.len());
         sinks.push(opened.map_err(|late| SinkError::Open { path, source: late.into() })??);
     }
     let run = Uuid::now_v7();
+    let origin = Host { name: host.name.as_str().into(), boot_id: host.boot_id.as_str().into() };
+    let applied = privacy.as_ref().map(|privacy| privacy.applied());
+    let agent = Agent { version: env!("CARGO_PKG_VERSION").into(), run, privacy: applied };
+    let stamper = Stamper::new(origin, agent);
     let handle = options.evidence.as_ref().map(|_| EvidenceHandle::default());
     if let Some((settings, handle)) = options.evidence.take().zip(handle.clone()) {
         let path = settings.dir.clone();
         let boot = host.boot_id.parse().unwrap_or(Uuid::nil());
         let this = ThisRun { run, boot, host: host.name.clone() };
+        let spool = spool.and_then(|at: usize| sinks.get(at));
+        let outlet = spool.map(|spool| Outlet::new(spool, stamper.of_run(Uuid::now_v7())));
         let opened = configured::within(configured::START_WITHIN, move || {
-            Sink::evidence(settings, this, handle, capacity)
+            Sink::evidence(settings, this, (handle, outlet), capacity)
         });
         sinks.push(opened.map_err(|late| SinkError::Open { path, source: late.into() })??);
     }
-    let origin = Host { name: host.name.as_str().into(), boot_id: host.boot_id.as_str().into() };
-    let applied = privacy.as_ref().map(|privacy| privacy.applied());
-    let agent = Agent { version: env!("CARGO_PKG_VERSION").into(), run, privacy: applied };
-    Ok(Publisher::new(Fanout::new(sinks), Stamper::new(origin, agent), clock)
-        .with_privacy(privacy)
-        .with_evidence(handle))
+    Ok(Publisher::new(Fanout::new(sinks), stamper, clock).with_privacy(privacy).with_evidence(handle))
 }

@@ -21,14 +21,16 @@ use super::reload::PolicyState;
 use super::session::Session;
 use super::translations::Translations;
 use crate::control::api::{
-    ControlStatus, CoverageStatus, ExplainQuery, ExplainReply, ExplainedFlow, FlowQuery, FlowRow, FlowsReply,
-    Hook, HookState, Kernel, Memory, Pins, PolicySource, PolicyStatus, PortStatus, RingStatus, SinkStatus,
-    SpoolStatus, Status, Unresolved, VerdictRow, VolumeStatus, Without,
+    CheckpointStatus, ControlStatus, CoverageStatus, EvidenceStatus, ExplainQuery, ExplainReply,
+    ExplainedFlow, FlowQuery, FlowRow, FlowsReply, Hook, HookState, Kernel, Memory, Pins, PolicySource,
+    PolicyStatus, PortStatus, RingStatus, SinkStatus, SpoolStatus, Status, Unresolved, VerdictRow,
+    VolumeStatus, Without,
 };
 use crate::host::confine::{self, Capability};
 use crate::host::probes::catalog::Need;
 use crate::host::probes::{HookRuns, HookStatus, PinsOutcome, Probes};
 use crate::host::usage;
+use crate::sink::evidence::Standing;
 use crate::sink::{SinkStats, Spooled};
 
 /// Rules with a volume that a status lists.
@@ -77,6 +79,7 @@ impl Sources<'_> {
             containers: monitor.evidence.resolver.container_counters(),
             translations: translations.status(),
             ledger: keeper.status(snapshot.unledgered),
+            evidence: monitor.publisher.evidence_standing().map(evidence),
             events: events(&snapshot),
             sinks: sinks(snapshot),
             control,
@@ -331,4 +334,14 @@ mod tests {
         }
         assert!(text.contains("gdprport_events_dropped_total{reason=\"undecodable\"} 0\n"));
     }
+}
+
+fn evidence(standing: Standing) -> EvidenceStatus {
+    let Standing { dir, key, size, facts, problem } = standing;
+    let checkpoint = facts.map(|facts| CheckpointStatus {
+        sequence: facts.sequence,
+        time: facts.time,
+        reason: facts.reason.word().to_owned(),
+    });
+    EvidenceStatus { path: dir.display().to_string(), key, size, checkpoint, problem }
 }

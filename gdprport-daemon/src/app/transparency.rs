@@ -1,15 +1,20 @@
 //! The evidence log for commands: verifying it from its files, its latest checkpoint, its public key, and erasing entries while
 //! no daemon writes it. Does not belong here: writing what is emitted (`sink::evidence`).
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write};
 use std::path::{Path, PathBuf};
 
-use gdprport_core::evidence::{Elsewhere, NOTE_BYTES_MAX, PublicKey, Stopped, Verified, verify};
+use gdprport_core::evidence::{
+    Elsewhere, ExportHead, ExportVerified, PublicKey, Stopped, Verified, divided, is_notes, notes_in, verify,
+    verify_export,
+};
 
 use crate::host::configured;
 use crate::sink::evidence::{self, Directory, Files};
-pub(crate) use crate::sink::evidence::{Done, Erasure, EvidenceSettings, Unread};
+pub(crate) use crate::sink::evidence::{
+    Carried, Erasure, EvidenceSettings, Exported, NotExported, Order, Unread, Wanted,
+};
 
 /// Why a log cannot be looked at, as a sentence with what to do.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +41,12 @@ pub(crate) enum LogError {
     #[error("{0}")]
     Failed(String),
 }
+
+/// Bytes that are read of a file of notes: some 100,000 of them.
+const NOTES_BYTES_MAX: u64 = 64 << 20;
+
+/// Bytes of a line of events that are looked at.
+const LINE_BYTES_MAX: u64 = 1 << 20;
 
 /// Bytes that are read of the file of a public key.
 const KEY_BYTES_MAX: u64 = 4_096;
@@ -75,13 +86,9 @@ pub(crate) fn verified(
     if !dir.join("tile").is_dir() && !dir.join("checkpoint").exists() {
         return Err(LogError::NoLog(dir.to_owned()));
     }
-    let mut elsewhere = Vec::new();
-    for path in checkpoints {
-        let note = configured::read(path, NOTE_BYTES_MAX as u64)
-            .map_err(|source| LogError::Read { path: path.clone(), source })?;
-        elsewhere.push(Elsewhere { name: path.display().to_string(), note });
-    }
-    let mut files = Files::new(Directory::new(dir.to_owned()), progress);
+    let elsewhere = kept_all(checkpoints, key)?;
+    let disk = Directory::new(dir.to_owned());
+    let mut files = Files::new(&disk, progress);
     verify(&mut files, key, &elsewhere).map_err(|stopped| match stopped {
         Stopped::Unreadable(source) => LogError::Read { path: dir.to_owned(), source },
         Stopped::NoCheckpoint(why) => LogError::NoCheckpoint { dir: dir.to_owned(), why },
@@ -90,6 +97,71 @@ pub(crate) fn verified(
             why: format!("the file `rotations` cannot be used: {error}"),
         },
     })
+}
+
+/// Verifies an export.
+///
+/// # Errors
+/// If there is nothing to verify. What is wrong with it is in what is returned.
+pub(crate) fn verified_export(
+    path: &Path,
+    key: &PublicKey,
+    checkpoints: &[PathBuf],
+) -> Result<ExportVerified, LogError> {
+    let unread = |source| LogError::Read { path: path.to_owned(), source };
+    let none =
+        |why: String| LogError::Failed(format!("{} is no export of an evidence log: {why}", path.display()));
+    let elsewhere = kept_all(checkpoints, key)?;
+    let mut file = BufReader::new(File::open(path).map_err(unread)?);
+    let mut line = Vec::new();
+    file.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line).map_err(unread)?;
+    let head: ExportHead = serde_json::from_slice(&line).map_err(|error| none(error.to_string()))?;
+    let lines = std::iter::from_fn(|| {
+        let mut line = Vec::new();
+        match file.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line) {
+            Ok(0) => None,
+            Ok(_) => Some(serde_json::from_slice(&line).map_err(io::Error::from)),
+            Err(error) => Some(Err(error)),
+        }
+    });
+    verify_export(&head, lines, key, &elsewhere).map_err(|stopped| match stopped {
+        Stopped::Unreadable(source) if source.kind() == io::ErrorKind::InvalidData => {
+            none(source.to_string())
+        }
+        Stopped::Unreadable(source) => unread(source),
+        Stopped::NoCheckpoint(why) => none(why),
+        Stopped::Keys(error) => none(error.to_string()),
+    })
+}
+
+/// Writes an export of a log.
+///
+/// # Errors
+/// If there is nothing to export, or it cannot be written.
+pub(crate) fn export(dir: &Path, wanted: &Wanted, out: &mut impl Write) -> Result<Exported, LogError> {
+    latest(dir)?;
+    evidence::export(&Directory::new(dir.to_owned()), wanted, out).map_err(|error| match error {
+        NotExported::Wrong(why) => LogError::Failed(format!("{}: {why}", dir.display())),
+        NotExported::Io(error) => LogError::Failed(format!("{} cannot be exported: {error}", dir.display())),
+    })
+}
+
+/// The notes in a file of checkpoints that were kept elsewhere, of the log of this directory.
+///
+/// # Errors
+/// If it cannot be read, or has none of this log.
+pub(crate) fn notes_of(path: &Path, dir: &Path) -> Result<Vec<Vec<u8>>, LogError> {
+    let latest = latest(dir)?;
+    let log = String::from_utf8_lossy(&latest).lines().next().unwrap_or_default().to_owned();
+    Ok(kept(path, &log)?.into_iter().map(|elsewhere| elsewhere.note).collect())
+}
+
+fn kept_all(paths: &[PathBuf], key: &PublicKey) -> Result<Vec<Elsewhere>, LogError> {
+    let mut elsewhere = Vec::new();
+    for path in paths {
+        elsewhere.extend(kept(path, key.name().as_str())?);
+    }
+    Ok(elsewhere)
 }
 
 /// The latest checkpoint of a log, whoever signed it.
@@ -117,10 +189,46 @@ pub(crate) fn key_of(path: &Path) -> Result<PublicKey, LogError> {
     }
 }
 
-/// Erases entries of a log that no daemon writes.
+/// The checkpoints of this log in a file that somebody kept: notes one behind the other, or events as a receiver stored them,
+/// among which those of other logs are passed over.
+fn kept(path: &Path, log: &str) -> Result<Vec<Elsewhere>, LogError> {
+    let unread = |source| LogError::Read { path: path.to_owned(), source };
+    let mut file = BufReader::new(File::open(path).map_err(unread)?);
+    let shown = path.display();
+    let begin = file.fill_buf().map_err(unread)?;
+    if is_notes(begin) {
+        let mut notes = Vec::new();
+        file.take(NOTES_BYTES_MAX).read_to_end(&mut notes).map_err(unread)?;
+        let notes = divided(&notes).map(<[u8]>::to_vec);
+        return Ok(notes.map(|note| Elsewhere { name: shown.to_string(), note }).collect());
+    }
+    let (mut kept, mut of_others) = (Vec::new(), 0_u64);
+    for number in 1_u64.. {
+        let mut line = Vec::new();
+        if (&mut file).take(LINE_BYTES_MAX).read_until(b'\n', &mut line).map_err(unread)? == 0 {
+            break;
+        }
+        for note in notes_in(&String::from_utf8_lossy(&line)) {
+            if note.strip_prefix(log).is_some_and(|rest| rest.starts_with('\n')) {
+                kept.push(Elsewhere { name: format!("{shown}, line {number}"), note: note.into_bytes() });
+            } else {
+                of_others += 1;
+            }
+        }
+    }
+    if kept.is_empty() {
+        let what = if of_others > 0 { "checkpoints of other logs only" } else { "no checkpoint" };
+        return Err(LogError::Failed(format!(
+            "{shown} has {what}, and this log is {log}: give it a signed note or events of the kind evidence.checkpoint"
+        )));
+    }
+    Ok(kept)
+}
+
+/// Carries out an order on a log that no daemon writes.
 ///
 /// # Errors
 /// If a daemon writes it, or it cannot be written.
-pub(crate) fn erased(settings: &EvidenceSettings, erasure: &Erasure) -> Result<Done, LogError> {
-    evidence::erase_alone(settings, erasure).map_err(LogError::Failed)
+pub(crate) fn carry_out(settings: &EvidenceSettings, order: &Order) -> Result<Carried, LogError> {
+    evidence::carry_out(settings, order).map_err(LogError::Failed)
 }

@@ -25,10 +25,10 @@ use tokio::time::timeout;
 
 use super::address::GROUP;
 use super::api::{
-    DeliverStatus, DoctorReport, ErrorReply, ExplainQuery, ExplainReply, FlowQuery, FlowsReply, GroupQuery,
-    GroupsReply, RecordReply, ReloadReply, StatusReply, TestReply,
+    DeliverStatus, DoctorReport, ErrorReply, EvidenceOrder, EvidenceReply, ExplainQuery, ExplainReply,
+    FlowQuery, FlowsReply, GroupQuery, GroupsReply, RecordReply, ReloadReply, StatusReply, TestReply,
 };
-use super::limits::{CLIENT_TIMEOUT, MAX_LINE, MAX_REPLY, TEST_WITHIN};
+use super::limits::{CLIENT_TIMEOUT, EVIDENCE_WITHIN, MAX_LINE, MAX_REPLY, TEST_WITHIN};
 
 /// Why a request has no reply.
 #[derive(Debug, thiserror::Error)]
@@ -150,6 +150,20 @@ impl ControlClient {
     pub(crate) async fn record(&self, recording: &Recording) -> Result<TypedReply<RecordReply>, ClientError> {
         let json = serde_json::to_vec(recording).map_err(|error| self.garbled(&error))?;
         self.ask_with(Method::POST, "/v1/findings", json.into()).await
+    }
+
+    /// `POST /v1/evidence/erase` or `/v1/evidence/rotate`.
+    pub(crate) async fn evidence(
+        &self,
+        order: &EvidenceOrder,
+    ) -> Result<TypedReply<EvidenceReply>, ClientError> {
+        let patient = Self { within: EVIDENCE_WITHIN + CLIENT_TIMEOUT, ..self.clone() };
+        let (path, body) = match order {
+            EvidenceOrder::Erase(query) => ("/v1/evidence/erase", serde_json::to_vec(query)),
+            EvidenceOrder::Rotate => ("/v1/evidence/rotate", Ok(Vec::new())),
+        };
+        let body = body.map_err(|error| self.garbled(&error))?;
+        patient.ask_with(Method::POST, path, body.into()).await
     }
 
     /// `GET /v1/events`: every event from when this returns.

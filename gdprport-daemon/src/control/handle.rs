@@ -11,8 +11,8 @@ use gdprport_core::audit::Recording;
 use tokio::sync::{mpsc, oneshot};
 
 use super::api::{
-    ControlStatus, DoctorReport, ExplainQuery, ExplainReply, FlowQuery, FlowsReply, GroupQuery, GroupsReply,
-    RecordReply, ReloadReply, Status,
+    ControlStatus, DoctorReport, EvidenceOrder, EvidenceReply, ExplainQuery, ExplainReply, FlowQuery,
+    FlowsReply, GroupQuery, GroupsReply, RecordReply, ReloadReply, Status,
 };
 use super::counters::Counters;
 use super::follower::FollowerSink;
@@ -34,6 +34,8 @@ pub(crate) enum Request {
     Reload(oneshot::Sender<ReloadReply>),
     /// Compare the findings of an audit with the one before. Only sent on behalf of root. Replied by why it cannot be.
     Record(Box<Recording>, oneshot::Sender<Result<RecordReply, String>>),
+    /// Something that only who writes the evidence log can do. Only sent on behalf of root. Replied by why it is not done.
+    Evidence(Box<EvidenceOrder>, oneshot::Sender<Result<EvidenceReply, String>>),
     /// What this kernel and these privileges allow.
     Doctor(oneshot::Sender<DoctorReport>),
 }
@@ -119,6 +121,16 @@ impl LoopHandle {
         within: Duration,
     ) -> Result<Result<RecordReply, String>, AskError> {
         self.ask(|reply| Request::Record(Box::new(recording), reply), within).await
+    }
+
+    /// Asks something of whoever writes the evidence log. The server has checked that the caller may.
+    /// After `AskError::Late` it may still happen.
+    pub(crate) async fn evidence(
+        &self,
+        order: EvidenceOrder,
+        within: Duration,
+    ) -> Result<Result<EvidenceReply, String>, AskError> {
+        self.ask(|reply| Request::Evidence(Box::new(order), reply), within).await
     }
 
     pub(crate) async fn doctor(&self, within: Duration) -> Result<DoctorReport, AskError> {

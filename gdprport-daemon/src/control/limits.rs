@@ -60,6 +60,9 @@ pub(super) const REPLY_WITHIN: Duration = Duration::from_secs(4);
 /// How long the deliverer takes at most to test a sink: a receiver may be slow.
 pub(crate) const TEST_WITHIN: Duration = Duration::from_secs(40);
 
+/// How long the daemon takes at most for what is asked of the evidence log: of a large one all bundles are read.
+pub(crate) const EVIDENCE_WITHIN: Duration = Duration::from_secs(120);
+
 /// How long a client waits for a reply.
 pub(super) const CLIENT_TIMEOUT: Duration = Duration::from_secs(5);
 

@@ -66,7 +66,19 @@ pub(super) trait Target: Send + 'static {
 pub struct Sink {
     queue: Arc<Queue>,
     wants_events: bool,
+    ends_first: bool,
     thread: Option<JoinHandle<()>>,
+}
+
+/// A way into a sink for what another one makes.
+#[derive(Debug)]
+pub(super) struct Inlet(Arc<Queue>);
+
+impl Inlet {
+    /// As [`Sink::push`].
+    pub(super) fn push(&self, batch: &Arc<Batch>) {
+        self.0.push(batch);
+    }
 }
 
 impl Sink {
@@ -88,7 +100,7 @@ impl Sink {
                 run(&of_thread, target);
             })
             .map_err(|source| SinkError::Thread { name: queue.name().to_owned(), source })?;
-        Ok(Self { queue, wants_events, thread: Some(thread) })
+        Ok(Self { queue, wants_events, ends_first: false, thread: Some(thread) })
     }
 
     /// Hands events over. Returns at once; those that there is no room for are counted as lost.
@@ -124,6 +136,22 @@ impl Sink {
     /// Takes nothing more in; what is queued is still written.
     pub(super) fn drain(&self) {
         self.queue.drain();
+    }
+
+    /// A way in for another sink, which ends before this one.
+    pub(super) fn inlet(&self) -> Inlet {
+        Inlet(Arc::clone(&self.queue))
+    }
+
+    /// This sink writes into another one: it has to end first.
+    pub(super) fn into_another(mut self) -> Self {
+        self.ends_first = true;
+        self
+    }
+
+    /// Whether it has to end before the others.
+    pub(super) const fn ends_first(&self) -> bool {
+        self.ends_first
     }
 
     /// Waits until all that is queued is written, at most until the deadline. After it the rest is counted as

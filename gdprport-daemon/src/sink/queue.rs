@@ -317,7 +317,7 @@ impl Queue {
         if state.phase != Phase::Open || !(works || ending) {
             return Vec::new();
         }
-        // Nobody else takes of it meanwhile: only who publishes adds to the queue.
+        // Nobody else takes of it meanwhile: only who publishes adds to the queue, and what another sink adds has its reserve.
         let room = to_index(self.capacity.saturating_sub(state.queued()));
         drop(state);
         self.losses.take(room, now, ending)

@@ -29,7 +29,7 @@ use crate::app::{Config, DEFAULT_PINS};
 
 pub(super) use audit::AuditArgs;
 pub(super) use deliver::{DeliverArgs, SinkArgs, SinkCommand};
-pub(super) use evidence::{EraseArgs, EvidenceCommand, VerifyArgs};
+pub(super) use evidence::{EraseArgs, EvidenceCommand, ExportArgs, RotateKeyArgs, VerifyArgs};
 pub(super) use explain::{ExplainArgs, MadeUp};
 pub(super) use flows::FlowsArgs;
 pub(super) use help::HelpArgs;
@@ -166,7 +166,7 @@ compared; there need be none."
     /// Ask the deliverer how its sinks are, or test a receiver.
     #[command(subcommand, after_help = deliver::SINK_EXAMPLES)]
     Sink(SinkCommand),
-    /// Verify the evidence log of a host, print its checkpoint or key, or erase entries; needs no daemon.
+    /// Verify the evidence log of a host, print its checkpoint or key, erase entries, or rotate its key; needs no daemon.
     #[command(subcommand, after_help = evidence::EXAMPLES)]
     Evidence(EvidenceCommand),
     /// Show what this kernel and these privileges allow, and how to fix what is missing.
@@ -273,6 +273,9 @@ pub(super) struct RunArgs {
     /// Keep the evidence log, which proves what was emitted, in this directory instead of the one that the configuration names.
     #[arg(long, value_name = "DIR")]
     pub(super) evidence: Option<PathBuf>,
+    /// Keep the evidence log unless the configuration says `enabled = false`, as the service does.
+    #[arg(long)]
+    pub(super) keep_evidence: bool,
     /// Take policy and configuration files that others than root can change, and log a warning for each: to try
     /// something out. Without it they are refused, because whoever writes them decides what is declared.
     #[arg(long)]

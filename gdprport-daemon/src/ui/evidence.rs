@@ -1,6 +1,6 @@
 //! What a verification of the evidence log has found, for people.
 
-use gdprport_core::evidence::{Finding, Verified};
+use gdprport_core::evidence::{Finding, Findings, Verified};
 use gdprport_core::figures::thousands;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -118,7 +118,14 @@ pub(super) fn show(verified: &Verified) -> String {
         let how = if away.orderly { "it was stopped" } else { "it ended without a word" };
         line(Tone::Note, "–", format!("from {:.0} to {:.0} no daemon wrote: {how}", away.from, away.to));
     }
-    for finding in verified.findings.kept().iter().take(SHOWN) {
+    text.push_str(&findings(&verified.findings));
+    text
+}
+
+/// What is wrong, one line for each.
+pub(super) fn findings(all: &Findings) -> String {
+    let mut text = String::new();
+    for finding in all.kept().iter().take(SHOWN) {
         let place = match (finding.entry, finding.to) {
             (Some(from), Some(to)) => {
                 format!("entries {} to {}", thousands(from), thousands(to.saturating_sub(1)))
@@ -127,12 +134,13 @@ pub(super) fn show(verified: &Verified) -> String {
             (None, _) => "the log".to_owned(),
         };
         let time = finding.time.map_or(String::new(), |time| format!(", about {time:.0}"));
-        let what = Tone::Bad.paint(&finding.what.to_string());
-        line(Tone::Bad, "✗", format!("{what}: {place}{time}: {}", clean(&finding.detail)));
+        let (mark, what) = (Tone::Bad.paint("✗"), Tone::Bad.paint(&finding.what.to_string()));
+        text.push_str(&format!("{mark} {what}: {place}{time}: {}\n", clean(&finding.detail)));
     }
-    let more = count.saturating_sub(SHOWN as u64);
+    let more = all.count().saturating_sub(SHOWN as u64);
     if more > 0 {
-        line(Tone::Bad, "✗", format!("and {} more findings (--json has up to 1,000)", thousands(more)));
+        let mark = Tone::Bad.paint("✗");
+        text.push_str(&format!("{mark} and {} more findings (--json has up to 1,000)\n", thousands(more)));
     }
     text
 }

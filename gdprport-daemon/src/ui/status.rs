@@ -9,6 +9,7 @@ use super::format::{bytes, clean, counted, counts, duration, moment, shares};
 use super::ledger::ledger;
 use super::screen::Screen;
 use super::spool::spool;
+use super::status_evidence::evidence;
 use super::table::{Cell, Column, fact, table, tied_items, title, wrap};
 use super::tone::Tone;
 use super::volumes::volumes;
@@ -75,6 +76,7 @@ pub(super) fn show(reply: &StatusReply, screen: &Screen) -> String {
     text.push_str(&containers(&status.containers, screen));
     text.push_str(&coverage(status, screen));
     text.push_str(&ledger(&status.ledger, screen));
+    text.push_str(&evidence(status.evidence.as_ref(), screen));
     text.push_str(&sinks(&status.sinks, screen));
     text.push_str(&spool(&status.sinks, screen));
     text

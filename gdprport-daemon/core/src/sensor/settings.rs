@@ -136,6 +136,8 @@ pub struct Evidence {
     pub key: Option<PathBuf>,
     /// Days that are kept.
     pub keep_days: Option<u32>,
+    /// Bytes that entries may have.
+    pub max_bytes: Option<u64>,
 }
 
 /// What the daemon refuses itself once it runs.

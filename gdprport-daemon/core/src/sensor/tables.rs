@@ -191,8 +191,10 @@ tables! {
             path: NamedPath,
             /// The file of its private key, which is made if there is none.
             key: NamedPath,
-            /// Days that entries are kept; not given: until somebody erases them.
+            /// Days that entries are kept; not given: as long as there is room.
             keep: Days,
+            /// Bytes that entries may have: beyond it the oldest are erased.
+            max_size: LedgerBytes,
         }
         later {}
     }

@@ -39,7 +39,7 @@ fn each_key_is_what_is_written() {
         [ledger]\nenabled = false\npath = \"/l.db\"\nkeep = \"30d\"\nmax_size = \"2GiB\"\npeers = 50\n\
         [metrics]\nlisten = \"[::1]:9469\"\n\
         [spool]\nenabled = true\npath = \"/s\"\nmax_size = \"8MiB\"\nkeep = \"12h\"\nsync = \"500ms\"\n\
-        [evidence]\nenabled = true\npath = \"/log\"\nkey = \"/log.key\"\nkeep = \"400d\"\n\
+        [evidence]\nenabled = true\npath = \"/log\"\nkey = \"/log.key\"\nkeep = \"400d\"\nmax_size = \"4GiB\"\n\
         [sandbox]\nsystem_calls = false\nfiles = false\n\
         [deliver]\nanything = 1\n[[sink]]\nname = 1\n";
     let minutes = |minutes| Some(std::time::Duration::from_mins(minutes));
@@ -88,6 +88,7 @@ fn each_key_is_what_is_written() {
             path: Some("/log".into()),
             key: Some("/log.key".into()),
             keep_days: Some(400),
+            max_bytes: Some(4 << 30),
         },
         sandbox: Sandbox { system_calls: Some(false), files: Some(false) },
         has_sinks: true,

@@ -8,9 +8,10 @@ use gdprport_core::sensor::Evidence;
 use crate::sink::evidence::EvidenceSettings;
 
 /// What `[evidence]` says, with what it does not say.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct EvidenceConfig {
-    enabled: bool,
+    /// Whether there is one; `None`: as whoever starts the daemon has it.
+    enabled: Option<bool>,
     settings: EvidenceSettings,
 }
 
@@ -22,21 +23,22 @@ impl EvidenceConfig {
             dir: written.path.unwrap_or(usual.dir),
             key: written.key.unwrap_or(usual.key),
             keep: written.keep_days.map(|days| day * days),
+            max_bytes: written.max_bytes.unwrap_or(usual.max_bytes),
         };
-        Self { enabled: written.enabled.unwrap_or(false), settings }
+        Self { enabled: written.enabled, settings }
     }
 
     /// What the log is opened with; `None`: there is none. A directory of the command line wins, and asks for one; its key is
-    /// beside it.
+    /// beside it. `usual`: whether one is kept where the configuration does not say.
     #[must_use]
-    pub(crate) fn settings(&self, given: Option<&Path>) -> Option<EvidenceSettings> {
+    pub(crate) fn settings(&self, given: Option<&Path>, usual: bool) -> Option<EvidenceSettings> {
         match given {
             Some(dir) => Some(EvidenceSettings {
                 dir: dir.to_owned(),
                 key: dir.with_extension("key"),
-                keep: self.settings.keep,
+                ..self.settings.clone()
             }),
-            None => self.enabled.then(|| self.settings.clone()),
+            None => self.enabled.unwrap_or(usual).then(|| self.settings.clone()),
         }
     }
 }
@@ -47,27 +49,35 @@ mod tests {
 
     #[test]
     fn what_is_written_of_the_log_is_what_it_is_opened_with() {
-        assert_eq!(EvidenceConfig::of(Evidence::default()).settings(None), None);
+        assert_eq!(EvidenceConfig::of(Evidence::default()).settings(None, false), None);
         let on = Evidence { enabled: Some(true), ..Evidence::default() };
-        assert_eq!(EvidenceConfig::of(on).settings(None), Some(EvidenceSettings::default()));
+        assert_eq!(EvidenceConfig::of(on).settings(None, false), Some(EvidenceSettings::default()));
         let written = Evidence {
             enabled: Some(true),
             path: Some("/data/log".into()),
             key: Some("/keys/log".into()),
             keep_days: Some(400),
+            max_bytes: Some(1 << 32),
         };
-        let settings = EvidenceConfig::of(written).settings(None).expect("enabled");
+        let settings = EvidenceConfig::of(written).settings(None, false).expect("enabled");
         assert_eq!(
             (settings.dir.as_path(), settings.key.as_path()),
             (Path::new("/data/log"), Path::new("/keys/log"))
         );
-        assert_eq!(settings.keep, Some(Duration::from_hours(400 * 24)));
+        assert_eq!((settings.keep, settings.max_bytes), (Some(Duration::from_hours(400 * 24)), 1 << 32));
+    }
+
+    #[test]
+    fn the_service_keeps_one_unless_the_configuration_says_no() {
+        let said = |enabled| EvidenceConfig::of(Evidence { enabled, ..Evidence::default() });
+        assert_eq!(said(None).settings(None, true), Some(EvidenceSettings::default()));
+        assert_eq!(said(Some(false)).settings(None, true), None);
     }
 
     #[test]
     fn a_directory_of_the_command_line_has_its_key_beside_it() {
         let off = EvidenceConfig::of(Evidence::default());
-        let settings = off.settings(Some(Path::new("/x/log"))).expect("asked for");
+        let settings = off.settings(Some(Path::new("/x/log")), false).expect("asked for");
         assert_eq!(settings.key, Path::new("/x/log.key"));
     }
 }

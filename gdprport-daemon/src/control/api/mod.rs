@@ -6,6 +6,7 @@
 mod coverage;
 mod deliver;
 mod doctor;
+mod evidence;
 mod explain;
 mod flows;
 mod groups;
@@ -22,6 +23,7 @@ pub(crate) use deliver::{
     SinkState, SinkTotals, SpoolStanding, TestReply,
 };
 pub(crate) use doctor::{Check, CheckResult, DoctorReport};
+pub(crate) use evidence::{CheckpointStatus, EraseQuery, EvidenceOrder, EvidenceReply, EvidenceStatus};
 pub(crate) use explain::{ExplainQuery, ExplainReply, ExplainedFlow};
 pub(crate) use flows::{FlowQuery, FlowRow, FlowsReply, VerdictOutcome, VerdictRow};
 pub(crate) use groups::{GroupQuery, GroupsReply};

@@ -266,6 +266,7 @@ pub(crate) fn status() -> Status {
             stuck: 0,
             renamed: 0,
         },
+        evidence: None,
         privacy: None,
         volumes: Vec::new(),
         translations: TranslationStatus { asked: 4_711, translated: 38, ..TranslationStatus::default() },

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::coverage::CoverageStatus;
+use super::evidence::EvidenceStatus;
 use super::ledger::LedgerStatus;
 use gdprport_core::counters::{ContainerCounters, OwnerCounters, PortCounters};
 use gdprport_core::event::{ByReason, RuleVolume, SinkCounts};
@@ -56,6 +57,9 @@ pub(crate) struct Status {
     /// How the ledger is.
     #[serde(default)]
     pub ledger: LedgerStatus,
+    /// How the evidence log is; absent: none is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<EvidenceStatus>,
     /// Events handed to the sinks, by kind; all of them are `coverage.delivered`.
     #[serde(default)]
     pub events: ByReason,

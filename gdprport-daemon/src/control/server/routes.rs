@@ -23,14 +23,15 @@ use gdprport_core::audit::Recording;
 use super::caller::Caller;
 use super::reply::{HttpRefusal, Json, body, refuse};
 use crate::control::api::{
-    EndpointInfo, ExplainQuery, ExplainReply, FlowQuery, GroupQuery, Index, RecordReply, StatusReply,
+    EndpointInfo, EraseQuery, EvidenceOrder, EvidenceReply, ExplainQuery, ExplainReply, FlowQuery,
+    GroupQuery, Index, RecordReply, StatusReply,
 };
 use crate::control::counters::{Counters, Gauge};
 use crate::control::handle::{AskError, LoopHandle};
-use crate::control::limits::{MAX_BODY, MAX_FINDINGS_BODY, MAX_FOLLOWERS, MAX_LISTS};
+use crate::control::limits::{EVIDENCE_WITHIN, MAX_BODY, MAX_FINDINGS_BODY, MAX_FOLLOWERS, MAX_LISTS};
 
 /// What `GET /` lists; a test holds it against the router.
-const ENDPOINTS: [(&str, &str, &str); 10] = [
+const ENDPOINTS: [(&str, &str, &str); 12] = [
     ("GET", "/", "this list"),
     ("GET", "/v1/status", "health, hooks in use, policy, ports, coverage, sinks"),
     ("GET", "/v1/flows?port=&violations=&limit=", "the open flows, oldest first"),
@@ -49,6 +50,8 @@ const ENDPOINTS: [(&str, &str, &str); 10] = [
         "compare the findings of an audit with the one before, and report what differs; for root only",
     ),
     ("POST", "/v1/reload", "read the policy anew; for root only"),
+    ("POST", "/v1/evidence/erase", "erase entries of the evidence log; for root only"),
+    ("POST", "/v1/evidence/rotate", "sign the evidence log with another key; for root only"),
 ];
 
 #[derive(Debug, Clone)]
@@ -71,6 +74,8 @@ pub(super) fn router(handle: LoopHandle, within: Duration, scrapes: Router) -> R
         .route("/v1/doctor", get(doctor))
         .route("/v1/findings", post(findings))
         .route("/v1/reload", post(reload))
+        .route("/v1/evidence/erase", post(erase))
+        .route("/v1/evidence/rotate", post(rotate))
         .with_state(Context { handle, within, recording: Arc::new(Semaphore::new(1)) })
         .merge(scrapes)
         .fallback(async || {
@@ -266,6 +271,34 @@ async fn reload(
     Ok((code, Json(reply)).into_response())
 }
 
+async fn erase(
+    State(context): State<Context>,
+    Extension(caller): Extension<Caller>,
+    body: Body,
+) -> Result<Json<EvidenceReply>, HttpRefusal> {
+    context.root_only(&caller, "erase evidence", "sudo gdprport evidence erase")?;
+    let json = context.read(body, MAX_BODY, "").await?;
+    let query: EraseQuery = serde_json::from_slice(&json).map_err(|why| {
+        refuse(StatusCode::BAD_REQUEST, format!("it does not say which entries are to be erased: {why}"))
+    })?;
+    order(&context, EvidenceOrder::Erase(query)).await
+}
+
+async fn rotate(
+    State(context): State<Context>,
+    Extension(caller): Extension<Caller>,
+    body: Body,
+) -> Result<Json<EvidenceReply>, HttpRefusal> {
+    context.root_only(&caller, "rotate the key of the evidence log", "sudo gdprport evidence rotate")?;
+    context.read(body, MAX_BODY, "; a rotation needs none").await?;
+    order(&context, EvidenceOrder::Rotate).await
+}
+
+async fn order(context: &Context, order: EvidenceOrder) -> Result<Json<EvidenceReply>, HttpRefusal> {
+    let done = context.handle.evidence(order, EVIDENCE_WITHIN).await.map_err(|error| context.busy(error))?;
+    done.map(Json).map_err(|why| refuse(StatusCode::SERVICE_UNAVAILABLE, why))
+}
+
 #[cfg(test)]
 mod tests {
     use axum::http::Request;
@@ -297,6 +330,8 @@ mod tests {
                 "/v1/explain" => StatusCode::BAD_REQUEST,
                 // And what was found.
                 "/v1/findings" => StatusCode::BAD_REQUEST,
+                // And which entries.
+                "/v1/evidence/erase" => StatusCode::BAD_REQUEST,
                 _ => StatusCode::SERVICE_UNAVAILABLE,
             };
             assert_eq!(code, expected, "{method} {path}");

@@ -1,24 +1,25 @@
 //! What a command does to a log while no daemon writes it.
 
 use gdprport_core::evidence::Sums;
-use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::carry::carry;
 use super::disk::Directory;
-use super::erase::{Done, Erasure};
 use super::key;
 use super::log::CHECKPOINT;
+use super::order::{Carried, Order};
 use super::place::{LOCK, prepare, random};
 use super::recover::{Unusable, open};
+use super::running::{settle_next, signers};
 use super::settings::EvidenceSettings;
 use crate::host::lock::{Lock, LockError, flock};
 use crate::sink::SinkError;
 
-/// Erases entries of a log that no daemon writes.
+/// Carries out an order on a log that no daemon writes.
 ///
 /// # Errors
 /// A sentence: a daemon writes it, there is none, or it cannot be written.
-pub(crate) fn erase_alone(settings: &EvidenceSettings, erasure: &Erasure) -> Result<Done, String> {
+pub(crate) fn carry_out(settings: &EvidenceSettings, order: &Order) -> Result<Carried, String> {
     let shown = settings.dir.display();
     if !settings.dir.join(CHECKPOINT).exists() {
         return Err(format!("there is no evidence log in {shown}: name its directory with --dir"));
@@ -35,8 +36,9 @@ pub(crate) fn erase_alone(settings: &EvidenceSettings, erasure: &Erasure) -> Res
         }
         key::Unread::Unusable(why) => why,
     })?;
-    let mut log = match open(Directory::new(dir), key, Uuid::nil(), random) {
-        Ok(opened) => opened.log,
+    let signers = signers(key, &settings.key)?;
+    let mut opened = match open(Directory::new(dir), signers, Uuid::nil(), random) {
+        Ok(opened) => opened,
         Err(Unusable::Io(error)) => return Err(format!("the log {shown} cannot be used: {error}")),
         Err(Unusable::Wrong(why)) => {
             return Err(format!(
@@ -44,6 +46,7 @@ pub(crate) fn erase_alone(settings: &EvidenceSettings, erasure: &Erasure) -> Res
             ));
         }
     };
-    log.erase(erasure, Timestamp::now(), Sums::default())
-        .map_err(|error| format!("the log {shown} cannot be written: {error}"))
+    settle_next(&opened, &settings.key)?;
+    let carried = carry(&mut opened.log, &settings.key, order, Sums::default());
+    carried.map(|(carried, _)| carried).map_err(|error| format!("the log {shown} cannot be written: {error}"))
 }

@@ -19,6 +19,11 @@ pub(crate) trait Disk: Send + 'static {
     /// The bytes of a file; `None` if there is none.
     fn read(&self, path: &str) -> io::Result<Option<Vec<u8>>>;
 
+    /// How many bytes it has; 0 if there is none.
+    fn size(&self, path: &str) -> io::Result<u64> {
+        Ok(self.read(path)?.map_or(0, |bytes| bytes.len() as u64))
+    }
+
     /// Appends to a file, which is made if there is none. On an error a part may have been appended.
     fn append(&mut self, path: &str, bytes: &[u8]) -> io::Result<()>;
 
@@ -125,6 +130,10 @@ fn absent_is<T>(result: io::Result<T>, absent: T) -> io::Result<T> {
 impl Disk for Directory {
     fn read(&self, path: &str) -> io::Result<Option<Vec<u8>>> {
         absent_is(fs::read(self.at(path)).map(Some), None)
+    }
+
+    fn size(&self, path: &str) -> io::Result<u64> {
+        absent_is(fs::metadata(self.at(path)).map(|meta| meta.len()), 0)
     }
 
     fn append(&mut self, path: &str, bytes: &[u8]) -> io::Result<()> {

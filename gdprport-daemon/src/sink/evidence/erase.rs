@@ -49,20 +49,62 @@ impl<D: Disk> Log<D> {
     /// If a file cannot be read or written. What was begun is finished by the next erasure or start.
     pub(super) fn erase(&mut self, erasure: &Erasure, now: Timestamp, sums: Sums) -> io::Result<Done> {
         self.finish_erasing(now, sums)?;
-        let mut ranges = self.erased()?;
+        let ranges = self.erased()?;
         if !ranges.has_room() {
             return Err(io::Error::other(
                 "there are as many erased ranges as an entry can state; erase the entries between them first",
             ));
         }
         let chosen = self.chosen(erasure, &ranges)?;
+        let Erasure { why, by, .. } = erasure;
+        self.erase_chosen(&chosen, ranges, (why, by), (now, sums))
+    }
+
+    /// Erases the oldest bundles if entries have more than so many bytes, and some more, so that it is not always due.
+    ///
+    /// # Errors
+    /// As [`erase`](Self::erase).
+    pub(super) fn erase_beyond(&mut self, most: u64, now: Timestamp, sums: Sums) -> io::Result<Done> {
+        self.finish_erasing(now, sums)?;
+        let ranges = self.erased()?;
+        let full = self.signed.map_or(0, |head| head.size / WIDTH);
+        let mut sizes = Vec::new();
+        for number in (0..full).filter(|number| !ranges.contains(number * WIDTH)) {
+            let bytes = self.disk.size(&bundle(number))?;
+            // One that is missing was not erased by this log: it must not be declared so.
+            if bytes > 0 {
+                sizes.push((number, bytes));
+            }
+        }
+        let mut beyond = sizes.iter().map(|(_, bytes)| bytes).sum::<u64>().saturating_sub(most);
+        if beyond > 0 {
+            beyond += most / 20;
+        }
+        let mut chosen: Vec<(u64, u64)> = Vec::new();
+        for (number, bytes) in sizes {
+            if beyond == 0 {
+                break;
+            }
+            beyond = beyond.saturating_sub(bytes);
+            choose(&mut chosen, number);
+        }
+        self.erase_chosen(&chosen, ranges, ("room", "gdprport"), (now, sums))
+    }
+
+    fn erase_chosen(
+        &mut self,
+        chosen: &[(u64, u64)],
+        mut ranges: Erased,
+        (why, by): (&str, &str),
+        (now, sums): (Timestamp, Sums),
+    ) -> io::Result<Done> {
         let entries = chosen.iter().map(|(from, to)| to - from).sum();
         if entries == 0 {
             return Ok(Done { entries: 0, note: None });
         }
         for (from, to) in chosen {
-            let Erasure { why, by, .. } = erasure.clone();
-            ranges.add(ErasedRange { from, to, time: now, why, by });
+            let (why, by) = (why.to_owned(), by.to_owned());
+            ranges.add(ErasedRange { from: *from, to: *to, time: now, why, by });
         }
         let intent = serde_json::to_vec(&ranges).map_err(io::Error::other)?;
         self.disk.replace(ERASING, &intent)?;
@@ -117,8 +159,7 @@ impl<D: Disk> Log<D> {
         let full = self.signed.map_or(0, |head| head.size / WIDTH);
         let mut chosen: Vec<(u64, u64)> = Vec::new();
         for number in 0..full {
-            let (from, to) = (number * WIDTH, (number + 1) * WIDTH);
-            if erased.contains(from) {
+            if erased.contains(number * WIDTH) {
                 continue;
             }
             let Some((first, last)) = self.times(number)? else { continue };
@@ -128,10 +169,7 @@ impl<D: Disk> Log<D> {
             if last >= erasure.before || erasure.from.is_some_and(|from| first < from) {
                 continue;
             }
-            match chosen.last_mut() {
-                Some(range) if range.1 == from => range.1 = to,
-                _ => chosen.push((from, to)),
-            }
+            choose(&mut chosen, number);
         }
         Ok(chosen)
     }
@@ -144,6 +182,15 @@ impl<D: Disk> Log<D> {
             let (first, last) = range.unwrap_or((time, time));
             Some((first.min(time), last.max(time)))
         }))
+    }
+}
+
+/// Adds a bundle to ranges of entries.
+fn choose(chosen: &mut Vec<(u64, u64)>, number: u64) {
+    let (from, to) = (number * WIDTH, (number + 1) * WIDTH);
+    match chosen.last_mut() {
+        Some(range) if range.1 == from => range.1 = to,
+        _ => chosen.push((from, to)),
     }
 }
 

@@ -14,8 +14,8 @@ pub(super) const ROTATIONS: &str = "rotations";
 pub(super) const POLICIES: &str = "policy";
 
 /// The files of a log.
-pub(crate) struct Files<D, P> {
-    disk: D,
+pub(crate) struct Files<'d, D, P> {
+    disk: &'d D,
     /// Names of the files of checkpoints that were not read yet, the last one first.
     names: Option<Vec<String>>,
     /// Checkpoints of the file that is being read, the last one first.
@@ -25,9 +25,9 @@ pub(crate) struct Files<D, P> {
     progress: P,
 }
 
-impl<D: Disk, P: FnMut(u64)> Files<D, P> {
+impl<'d, D: Disk, P: FnMut(u64)> Files<'d, D, P> {
     /// `progress` is called now and then with the entries that were verified.
-    pub(crate) const fn new(disk: D, progress: P) -> Self {
+    pub(crate) const fn new(disk: &'d D, progress: P) -> Self {
         Self { disk, names: None, notes: Vec::new(), tile: None, progress }
     }
 
@@ -60,7 +60,7 @@ fn beginning(content: Content, mut bytes: Vec<u8>, width: u16) -> Vec<u8> {
     bytes
 }
 
-impl<D: Disk, P: FnMut(u64)> Log for Files<D, P> {
+impl<D: Disk, P: FnMut(u64)> Log for Files<'_, D, P> {
     type Error = io::Error;
 
     fn rotations(&mut self) -> io::Result<Vec<u8>> {

@@ -89,13 +89,31 @@ fn written(name: &KeyName, secret: &[u8; 32]) -> Vec<u8> {
 }
 
 fn make(path: &Path, host: &str) -> Result<SecretKey, String> {
+    let key = write_new(path, &name_of(host))?;
+    tracing::info!(
+        file = %path.display(),
+        public = %key.public(),
+        "the evidence log's key was made: keep its public half where nobody with root on this host can change it"
+    );
+    Ok(key)
+}
+
+/// Makes a key of this name, in a file that only its owner reads.
+///
+/// # Errors
+/// A sentence that says what to do.
+pub(super) fn write_new(path: &Path, name: &KeyName) -> Result<SecretKey, String> {
     let failed = |error: io::Error| {
         format!("cannot make the log's key {}: {error}; set `evidence.key`", path.display())
     };
     let secret = secret::random::<32>().map_err(failed)?;
-    let name = name_of(host);
-    secret::replace(path, &written(&name, &secret), "", 0).map_err(failed)?;
-    Ok(SecretKey::new(name, &secret))
+    secret::replace(path, &written(name, &secret), "", 0).map_err(failed)?;
+    Ok(SecretKey::new(name.clone(), &secret))
+}
+
+/// Why a rotation cannot go on.
+pub(super) fn unchanged(path: &Path, error: &io::Error) -> String {
+    format!("the next key of the log cannot take the place of {}: {error}", path.display())
 }
 
 #[cfg(test)]

@@ -74,6 +74,8 @@ pub(super) struct Log<D> {
     /// Bytes of the file of checkpoints that it is appended to.
     pub(super) checkpoints_bytes: u64,
     pub(super) signed: Option<Head>,
+    /// When and why the last checkpoint was made.
+    pub(super) made: Option<Facts>,
     /// The partial files of the last checkpoint.
     pub(super) partials: BTreeSet<Tile>,
     pub(super) salts: Salts,
@@ -239,6 +241,7 @@ impl<D: Disk> Log<D> {
         let note = Note::sign(checkpoint.to_string(), &[&self.key]);
         self.publish(&note)?;
         self.signed = Some(head);
+        self.made = Some(facts);
         self.sequence += 1;
         for tile in self.partials.difference(&partials) {
             self.disk.remove(&tile.to_string())?;

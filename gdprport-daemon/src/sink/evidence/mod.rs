@@ -11,24 +11,37 @@
 //! Belongs here: writing. Does not belong here: the format (`gdprport_core::evidence`), and reading it elsewhere (`evidence`).
 
 mod alone;
+mod carry;
 mod disk;
 mod erase;
+mod export;
 mod files;
 mod handle;
 mod key;
 mod log;
+mod measured;
+mod next_key;
+mod order;
+mod outlet;
 mod place;
 mod recover;
+mod rotate;
+mod running;
 mod settings;
+mod stored;
 #[cfg(test)]
 mod tests;
 mod writer;
 
-pub(crate) use alone::erase_alone;
+pub(crate) use alone::carry_out;
 pub(crate) use disk::Directory;
-pub(crate) use erase::{Done, Erasure};
+pub(crate) use erase::Erasure;
+pub(crate) use export::{Exported, NotExported, Wanted, export};
 pub(crate) use files::Files;
-pub(crate) use handle::{EvidenceHandle, PolicyTexts};
+pub(crate) use handle::{EvidenceHandle, PolicyTexts, Standing};
 pub(crate) use key::{Unread, read as read_key};
+pub use measured::{Found, Logged, verified};
+pub(crate) use order::{Carried, Order, Orderer};
+pub(crate) use outlet::Outlet;
 pub(crate) use settings::EvidenceSettings;
 pub(crate) use writer::ThisRun;

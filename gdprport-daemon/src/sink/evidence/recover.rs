@@ -4,13 +4,16 @@ use std::collections::BTreeSet;
 use std::io;
 
 use gdprport_core::evidence::{
-    Checkpoint, Content, Entries, Facts, Found, Hash, Hashes, Head, Note, PublicKey, Reason, SecretKey, Tile,
-    WIDTH, divided, tree,
+    Checkpoint, Content, Entries, Facts, Found, Hash, Hashes as _, Head, Keys, Note, PublicKey, Reason,
+    RotationError, SecretKey, Tile, WIDTH, divided, tree,
 };
 use uuid::Uuid;
 
 use super::disk::Disk;
+use super::files::ROTATIONS;
 use super::log::{CHECKPOINT, ENTRIES, HASHES, LEVELS, Log, Random, Salts, bytes_of, checkpoints_of};
+use super::rotate::Next;
+use super::stored::Stored;
 
 /// What stands in the way of going on with a log.
 #[derive(Debug)]
@@ -27,26 +30,60 @@ impl From<io::Error> for Unusable {
     }
 }
 
-/// An open log, and how it was found; `None`: there was none.
+/// An open log.
 pub(super) struct Opened<D> {
     pub(super) log: Log<D>,
+    /// How it was found; `None`: there was none.
     pub(super) found: Option<Found>,
+    /// What is to be done with the next key.
+    pub(super) next: Next,
+}
+
+/// The private keys that are there.
+pub(super) struct Signers {
+    /// The one in its place.
+    pub(super) key: SecretKey,
+    /// One of a rotation that was begun.
+    pub(super) next: Option<SecretKey>,
+}
+
+impl From<SecretKey> for Signers {
+    fn from(key: SecretKey) -> Self {
+        Self { key, next: None }
+    }
+}
+
+impl Signers {
+    /// Who signs a log with these keys, and a next one that it is not signed by yet.
+    fn signing(self, keys: &Keys) -> Result<(SecretKey, Option<SecretKey>), Unusable> {
+        let current = keys.at(u64::MAX);
+        match self {
+            Self { key, next } if key.public() == current => Ok((key, next)),
+            Self { next: Some(next), .. } if next.public() == current => Ok((next, None)),
+            Self { .. } => Err(Unusable::Wrong(format!("another key signs it by now: {current}"))),
+        }
+    }
 }
 
 /// Opens the log that is on this disk, or begins one.
 pub(super) fn open<D: Disk>(
     mut disk: D,
-    key: SecretKey,
+    signers: impl Into<Signers>,
     boot: Uuid,
     random: Random,
 ) -> Result<Opened<D>, Unusable> {
-    let last = last_checkpoint(&mut disk, key.public())?;
+    let signers = signers.into();
+    let keys = keys_of(&disk, signers.key.public())?;
+    let was = signers.key.public().clone();
+    let (key, next) = signers.signing(&keys)?;
+    let has_taken_next = *key.public() != was;
+    let last = last_checkpoint(&mut disk, &keys)?;
     let (head, facts) = match &last {
         Some((checkpoint, facts)) => (checkpoint.head, Some(*facts)),
         None if is_empty(&disk)? => (Head { size: 0, root: Hash::of_no_leaf() }, None),
         None => return Err(Unusable::Wrong("it has entries and no checkpoint".into())),
     };
-    let mut stored = Stored { disk: &mut disk, size: head.size };
+    let mut stored = Stored { disk: &disk, size: head.size };
     let tree = tree(&mut stored, head.size).map_err(missing)?;
     if tree.root() != head.root {
         return Err(Unusable::Wrong("its tiles are not those that its checkpoint signs".into()));
@@ -74,6 +111,7 @@ pub(super) fn open<D: Disk>(
         sequence,
         checkpoints_bytes: checkpoints.map_or(0, |bytes| bytes.len() as u64),
         signed: last.is_some().then_some(head),
+        made: facts,
         partials: BTreeSet::new(),
         salts: Salts::new(random),
     };
@@ -86,7 +124,16 @@ pub(super) fn open<D: Disk>(
         torn_bytes,
         orderly: facts.reason == Reason::Stop && unsigned == 0 && torn_bytes == 0,
     });
-    Ok(Opened { log, found })
+    let next = log.finish_rotating(next)?;
+    Ok(Opened { log, found, next: if has_taken_next { Next::Signs } else { next } })
+}
+
+/// The keys that signed the log so far.
+fn keys_of<D: Disk>(disk: &D, key: &PublicKey) -> Result<Keys, Unusable> {
+    let bytes = disk.read(ROTATIONS)?.unwrap_or_default();
+    let wrong = |error: RotationError| Unusable::Wrong(format!("its rotations cannot be used: {error}"));
+    let notes: Result<Vec<Note>, _> = divided(&bytes).map(Note::parse).collect();
+    Keys::of(key, &notes.map_err(|error| wrong(error.into()))?).map_err(wrong)
 }
 
 fn is_empty<D: Disk>(disk: &D) -> io::Result<bool> {
@@ -96,15 +143,15 @@ fn is_empty<D: Disk>(disk: &D) -> io::Result<bool> {
 
 /// The newest checkpoint of `checkpoint` and of the file of the log's own, which may be ahead by one. What is torn behind the last
 /// one of the file is cut off, and `checkpoint` is the newest.
-fn last_checkpoint<D: Disk>(disk: &mut D, key: &PublicKey) -> Result<Option<(Checkpoint, Facts)>, Unusable> {
-    let latest = disk.read(CHECKPOINT)?.map(|note| read_checkpoint(&note, key)).transpose()?;
+fn last_checkpoint<D: Disk>(disk: &mut D, keys: &Keys) -> Result<Option<(Checkpoint, Facts)>, Unusable> {
+    let latest = disk.read(CHECKPOINT)?.map(|note| read_checkpoint(&note, keys)).transpose()?;
     let sequence = latest.as_ref().map_or(0, |(_, facts)| facts.sequence);
     let mut newest = latest;
     for path in BTreeSet::from([checkpoints_of(sequence), checkpoints_of(sequence + 1)]) {
         let Some(bytes) = disk.read(&path)? else { continue };
         let mut whole = 0;
         for note in divided(&bytes) {
-            let Ok(read) = read_checkpoint(note, key) else {
+            let Ok(read) = read_checkpoint(note, keys) else {
                 let at_the_end = whole + note.len() == bytes.len();
                 if at_the_end && !note.ends_with(b"=\n") {
                     disk.cut(&path, whole as u64)?;
@@ -121,11 +168,12 @@ fn last_checkpoint<D: Disk>(disk: &mut D, key: &PublicKey) -> Result<Option<(Che
     Ok(newest)
 }
 
-fn read_checkpoint(note: &[u8], key: &PublicKey) -> Result<(Checkpoint, Facts), Unusable> {
+fn read_checkpoint(note: &[u8], keys: &Keys) -> Result<(Checkpoint, Facts), Unusable> {
     let wrong = |why: String| Unusable::Wrong(format!("its checkpoint cannot be used: {why}"));
     let note = Note::parse(note).map_err(|error| wrong(error.to_string()))?;
-    let text = note.verified(std::slice::from_ref(key)).map_err(|error| wrong(error.to_string()))?;
-    let checkpoint: Checkpoint = text.parse().map_err(|error| wrong(format!("{error}")))?;
+    let checkpoint: Checkpoint = note.unverified_text().parse().map_err(|error| wrong(format!("{error}")))?;
+    let key = keys.at(checkpoint.head.size);
+    note.verified(std::slice::from_ref(key)).map_err(|error| wrong(error.to_string()))?;
     if checkpoint.origin != *key.name() {
         return Err(wrong(format!("it is one of the log {}", checkpoint.origin)));
     }
@@ -285,30 +333,4 @@ fn partials_of<D: Disk>(log: &Log<D>, head: Head) -> io::Result<BTreeSet<Tile>> 
         }
     }
     Ok(there)
-}
-
-/// The tiles on a disk, for a tree of `size` entries.
-struct Stored<'a, D> {
-    disk: &'a mut D,
-    size: u64,
-}
-
-impl<D: Disk> Hashes for Stored<'_, D> {
-    type Error = io::Error;
-
-    fn hashes(&mut self, level: u8, first: u64, count: u16) -> io::Result<Vec<Hash>> {
-        let number = first / WIDTH;
-        let full = Tile { content: Content::Hashes(level), number, width: 1 }.full();
-        let partial =
-            Tile::partials(self.size).find(|tile| tile.content == full.content && tile.number == number);
-        let bytes = match self.disk.read(&full.to_string())? {
-            None => partial.map(|partial| self.disk.read(&partial.to_string())).transpose()?.flatten(),
-            bytes => bytes,
-        };
-        let absent = || io::Error::new(io::ErrorKind::NotFound, format!("{full} is missing or too short"));
-        let bytes = bytes.ok_or_else(absent)?;
-        let from = usize::try_from(first % WIDTH).expect("less than 256");
-        let hashes = bytes.as_chunks::<{ Hash::BYTES }>().0.get(from..from + usize::from(count));
-        Ok(hashes.ok_or_else(absent)?.iter().map(|bytes| Hash::from(*bytes)).collect())
-    }
 }

@@ -10,19 +10,23 @@ pub(crate) struct EvidenceSettings {
     pub(crate) dir: PathBuf,
     /// The file of its private key, which is made if there is none.
     pub(crate) key: PathBuf,
-    /// For how long entries are kept; `None`: until somebody erases them.
+    /// For how long entries are kept; `None`: as long as there is room.
     pub(crate) keep: Option<Duration>,
+    /// Bytes that entries may have: beyond it the oldest are erased.
+    pub(crate) max_bytes: u64,
 }
 
 impl EvidenceSettings {
     /// Where the log is unless something else is said.
     pub(crate) const DIR: &str = "/var/lib/gdprport/evidence";
+    /// Some 900,000 events: with `emit = "auto"` those of months.
+    pub(crate) const MAX_BYTES: u64 = 1 << 30;
     /// Where its key is: beside the log, so that a copy of the log is none of the key.
     pub(crate) const KEY: &str = "/var/lib/gdprport/evidence.key";
 }
 
 impl Default for EvidenceSettings {
     fn default() -> Self {
-        Self { dir: Self::DIR.into(), key: Self::KEY.into(), keep: None }
+        Self { dir: Self::DIR.into(), key: Self::KEY.into(), keep: None, max_bytes: Self::MAX_BYTES }
     }
 }

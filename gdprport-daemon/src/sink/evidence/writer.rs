@@ -5,18 +5,20 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use gdprport_core::evidence::{Before, FORMAT_VERSION, Hash, Kind, LineHead, Own, PolicyFile, Reason};
+use gdprport_core::evidence::{Before, FORMAT_VERSION, Found, Hash, Kind, LineHead, Note, Own, Reason};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::disk::{Directory, Disk};
+use super::carry::carry;
+use super::disk::Directory;
 use super::erase::Erasure;
-use super::files::POLICIES;
-use super::handle::{EvidenceHandle, PolicyTexts};
+use super::handle::EvidenceHandle;
 use super::key;
-use super::log::Log;
+use super::order::Order;
+use super::outlet::Outlet;
 use super::place::{LOCK, prepare, random, set_aside};
-use super::recover::{Opened, Unusable, open};
+use super::recover::{Unusable, open};
+use super::running::{Due, Running, settle_next, signers};
 use super::settings::EvidenceSettings;
 use crate::host::lock::{Lock, LockError, flock};
 use crate::sink::destination::Target;
@@ -25,12 +27,6 @@ use crate::sink::{Batch, Sink, SinkError};
 
 /// How often it is looked whether something is due, and whether a log that cannot be used can be by now.
 const TEND_EVERY: Duration = Duration::from_secs(1);
-/// A checkpoint is made so long after the one before, if there was something to log.
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
-/// And so long after it, if there was nothing.
-const HEARTBEAT_EVERY: Duration = Duration::from_secs(3_600);
-/// How often it is looked whether entries are older than they are kept.
-const RETENTION_EVERY: Duration = Duration::from_secs(3_600);
 
 /// The run that is logged.
 #[derive(Debug, Clone)]
@@ -52,15 +48,15 @@ impl Sink {
     pub(crate) fn evidence(
         settings: EvidenceSettings,
         this: ThisRun,
-        handle: EvidenceHandle,
+        (handle, outlet): (EvidenceHandle, Option<Outlet>),
         capacity: NonZeroUsize,
     ) -> Result<Self, SinkError> {
         let name = format!("evidence:{}", settings.dir.display());
-        let mut writer = Writer::new(settings, this, handle);
+        let mut writer = Writer::new(settings, this, handle, outlet);
         writer.open();
         match writer.held_by.take() {
             Some(pid) => Err(SinkError::EvidenceInUse { dir: writer.settings.dir.clone(), pid }),
-            None => Self::spawn(name, capacity, writer),
+            None => Ok(Self::spawn(name, capacity, writer)?.into_another()),
         }
     }
 }
@@ -70,6 +66,7 @@ pub(super) struct Writer {
     settings: EvidenceSettings,
     this: ThisRun,
     handle: EvidenceHandle,
+    outlet: Option<Outlet>,
     log: Option<Running>,
     /// Why it cannot be used.
     problem: String,
@@ -81,24 +78,19 @@ pub(super) struct Writer {
     failed: bool,
 }
 
-/// An open log.
-struct Running {
-    log: Log<Directory>,
-    _lock: Lock,
-    tended: Instant,
-    checkpointed: Instant,
-    kept: Instant,
-    /// Whether something was logged since the last checkpoint.
-    active: bool,
-    unsynced: bool,
-}
-
 impl Writer {
-    fn new(settings: EvidenceSettings, this: ThisRun, handle: EvidenceHandle) -> Self {
+    pub(super) fn new(
+        settings: EvidenceSettings,
+        this: ThisRun,
+        handle: EvidenceHandle,
+        outlet: Option<Outlet>,
+    ) -> Self {
+        handle.stands(|standing| standing.dir = settings.dir.clone());
         Self {
             settings,
             this,
             handle,
+            outlet,
             log: None,
             problem: String::new(),
             opened: Instant::now(),
@@ -108,11 +100,11 @@ impl Writer {
         }
     }
 
-    fn open(&mut self) {
+    pub(super) fn open(&mut self) {
         self.opened = Instant::now();
         match self.try_open() {
             Ok(running) => self.log = Some(running),
-            Err(problem) => self.problem = problem,
+            Err(problem) => self.fails(problem),
         }
     }
 
@@ -127,57 +119,71 @@ impl Writer {
                 }
                 LockError::Unavailable(why) => format!("{why}; make the directory writable for the daemon"),
             })?;
-        let key = || key::read_or_make(&self.settings.key, &self.this.host);
+        let (path, host) = (&self.settings.key, &self.this.host);
+        let keys = || signers(key::read_or_make(path, host)?, path);
         let mut before = None;
-        let opened = match open(Directory::new(dir.clone()), key()?, self.this.boot, random) {
+        let opened = match open(Directory::new(dir.clone()), keys()?, self.this.boot, random) {
             Err(Unusable::Wrong(why)) => {
                 before = Some(set_aside(&dir, &why)?);
-                open(Directory::new(dir.clone()), key()?, self.this.boot, random)
+                open(Directory::new(dir.clone()), keys()?, self.this.boot, random)
             }
             opened => opened,
         };
-        let Opened { log, found } = opened.map_err(|error| match error {
+        let opened = opened.map_err(|error| match error {
             Unusable::Io(error) => format!("the log {} cannot be used: {error}", dir.display()),
             Unusable::Wrong(why) => format!("the log {} cannot be used: {why}", dir.display()),
         })?;
-        let now = Instant::now();
-        let (tended, checkpointed, kept) = (now, now, now.checked_sub(RETENTION_EVERY).unwrap_or(now));
-        let mut running =
-            Running { log, _lock: lock, tended, checkpointed, kept, active: true, unsynced: true };
-        self.begin(&mut running, found, before)
+        settle_next(&opened, path)?;
+        let mut running = Running::new(opened.log, lock);
+        self.begin(&mut running, opened.found, before)
             .map_err(|error| format!("the log {} cannot be written: {error}", dir.display()))?;
         Ok(running)
     }
 
     /// Says in the log that this daemon writes it from now on.
     fn begin(
-        &self,
+        &mut self,
         running: &mut Running,
-        found: Option<gdprport_core::evidence::Found>,
+        found: Option<Found>,
         before: Option<Before>,
     ) -> io::Result<()> {
-        let (time, ThisRun { run, boot, .. }) = (Timestamp::now(), &self.this);
+        let (time, ThisRun { run, boot, .. }) = (Timestamp::now(), self.this.clone());
         if found.is_none() {
             let key = running.log.key.public().to_string();
             running.state(&Own::Begun { time, format: FORMAT_VERSION, key, before })?;
         }
-        let found = found.unwrap_or(gdprport_core::evidence::Found {
-            signed: 0,
-            unsigned: 0,
-            torn_bytes: 0,
-            orderly: true,
-        });
+        let found = found.unwrap_or(Found { signed: 0, unsigned: 0, torn_bytes: 0, orderly: true });
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        running.state(&Own::Started { time, run: *run, boot: *boot, version, found })?;
-        running.log.finish_erasing(time, self.handle.sums())?;
+        running.state(&Own::Started { time, run, boot, version, found })?;
+        if let Some(note) = running.log.finish_erasing(time, self.handle.sums())? {
+            self.made(running, &note);
+        }
         self.checkpoint(running, Reason::Start)
     }
 
-    fn checkpoint(&self, running: &mut Running, reason: Reason) -> io::Result<()> {
-        running.log.checkpoint(reason, Timestamp::now(), self.handle.sums())?;
-        running.checkpointed = Instant::now();
-        (running.active, running.unsynced) = (false, false);
+    fn checkpoint(&mut self, running: &mut Running, reason: Reason) -> io::Result<()> {
+        let note = running.log.checkpoint(reason, Timestamp::now(), self.handle.sums())?;
+        self.made(running, &note);
         Ok(())
+    }
+
+    /// A checkpoint of all entries was made: it leaves the host.
+    fn made(&mut self, running: &mut Running, note: &Note) {
+        running.checkpointed();
+        if let Some(outlet) = &mut self.outlet {
+            outlet.send(note);
+        }
+        let facts = running.log.made;
+        let (key, size) = (running.log.key.public().to_string(), running.log.tree.size());
+        self.handle.stands(|standing| {
+            (standing.key, standing.size, standing.problem) = (Some(key), size, None);
+            standing.facts = facts;
+        });
+    }
+
+    fn fails(&mut self, problem: String) {
+        self.handle.stands(|standing| standing.problem = Some(problem.clone()));
+        self.problem = problem;
     }
 
     /// The log, tried anew once a second.
@@ -226,7 +232,7 @@ impl Writer {
             self.failed = true;
             // A log whose files are in an unknown state is opened anew.
             self.log = None;
-            self.problem = format!("the log {} cannot be written: {error}", self.settings.dir.display());
+            self.unwritten(&error);
             Failure::Io(self.problem.clone())
         });
         Report { delivered: stored, bytes, skipped: Vec::new(), failure }
@@ -271,51 +277,70 @@ impl Writer {
             running.log.sync()?;
             running.unsynced = false;
         }
-        let since = running.checkpointed.elapsed();
-        if running.active && since >= CHECKPOINT_EVERY {
-            self.checkpoint(running, Reason::Activity)?;
-        } else if since >= HEARTBEAT_EVERY {
-            self.checkpoint(running, Reason::Heartbeat)?;
+        match running.checkpoint_due() {
+            Some(Due::Activity) => self.checkpoint(running, Reason::Activity)?,
+            Some(Due::Heartbeat) => self.checkpoint(running, Reason::Heartbeat)?,
+            None => {}
         }
-        if let Some(keep) = self.settings.keep
-            && running.kept.elapsed() >= RETENTION_EVERY
-        {
-            running.kept = Instant::now();
-            let now = Timestamp::now();
+        self.carry_orders(running)?;
+        if running.retention_due() {
+            self.retain(running)?;
+        }
+        Ok(())
+    }
+
+    /// Erases what is older than it is kept, and the oldest for which there is no room.
+    fn retain(&mut self, running: &mut Running) -> io::Result<()> {
+        let (now, sums) = (Timestamp::now(), self.handle.sums());
+        let mut all = Vec::new();
+        if let Some(keep) = self.settings.keep {
             let before = now.checked_sub(keep).unwrap_or(Timestamp::MIN);
             let (why, by) = ("retention".to_owned(), "gdprport".to_owned());
-            let done =
-                running.log.erase(&Erasure { from: None, before, why, by }, now, self.handle.sums())?;
-            if done.entries > 0 {
-                tracing::info!(
-                    entries = done.entries,
-                    "entries of the evidence log were erased by their age"
-                );
+            all.push(running.log.erase(&Erasure { from: None, before, why, by }, now, sums)?);
+        }
+        all.push(running.log.erase_beyond(self.settings.max_bytes, now, sums)?);
+        for done in all {
+            if let Some(note) = done.note {
+                self.made(running, &note);
+                let entries = done.entries;
+                tracing::info!(entries, "entries of the evidence log were erased, by `keep` or `max_size`");
             }
         }
         Ok(())
     }
-}
 
-impl Running {
-    /// Appends a statement of the log.
-    fn state(&mut self, own: &Own) -> io::Result<()> {
-        self.active = true;
-        // Each has bounds that keep it shorter than an entry may be.
-        self.log
-            .append(Kind::Own, &own.content())?
-            .map_err(|_too_long| io::Error::other("a statement is too long"))
+    /// Does what somebody asked for.
+    fn carry_orders(&mut self, running: &mut Running) -> io::Result<()> {
+        while let Some(waiting) = self.handle.next_order() {
+            let carried = carry(&mut running.log, &self.settings.key, &waiting.order, self.handle.sums());
+            match carried {
+                Ok((carried, note)) => {
+                    match waiting.order {
+                        Order::Erase(_) => tracing::info!(
+                            entries = carried.entries,
+                            "entries of the evidence log were erased"
+                        ),
+                        Order::Rotate => {
+                            tracing::info!(public = %carried.key, "another key signs the evidence log");
+                        }
+                    }
+                    if let Some(note) = note {
+                        self.made(running, &note);
+                    }
+                    waiting.to.reply(Ok(carried));
+                }
+                Err(error) => {
+                    let dir = self.settings.dir.display();
+                    waiting.to.reply(Err(format!("the log {dir} cannot be written: {error}")));
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
     }
 
-    fn policy(&mut self, PolicyTexts { digest, files }: &PolicyTexts) -> io::Result<()> {
-        let mut stated = Vec::new();
-        for (path, text) in files {
-            let sha256 = Hash::of(text.as_bytes()).to_string();
-            self.log.disk.replace(&format!("{POLICIES}/{sha256}"), text.as_bytes())?;
-            stated.push(PolicyFile { path: path.clone(), sha256, bytes: text.len() as u64 });
-        }
-        let digest = digest.clone();
-        self.state(&Own::Policy { time: Timestamp::now(), digest, files: stated })
+    fn unwritten(&mut self, error: &io::Error) {
+        self.fails(format!("the log {} cannot be written: {error}", self.settings.dir.display()));
     }
 }
 
@@ -346,7 +371,7 @@ impl Target for Writer {
             }
             Err(error) => {
                 self.opened = Instant::now();
-                self.problem = format!("the log {} cannot be written: {error}", self.settings.dir.display());
+                self.unwritten(&error);
                 Err(self.problem.clone())
             }
         }
@@ -357,9 +382,10 @@ impl Drop for Writer {
     fn drop(&mut self) {
         let Some(mut running) = self.log.take() else { return };
         let (time, run) = (Timestamp::now(), self.this.run);
+        let emitted = self.handle.sums().emitted;
         let ended = self
             .log_policies(&mut running)
-            .and_then(|_| running.state(&Own::Stopped { time, run, emitted: self.handle.sums().emitted }))
+            .and_then(|_| running.state(&Own::Stopped { time, run, emitted }))
             .and_then(|()| self.checkpoint(&mut running, Reason::Stop));
         if let Err(error) = ended {
             tracing::warn!(%error, "the evidence log has no last checkpoint");

@@ -32,8 +32,28 @@ Examples:
   sudo gdprport evidence erase --from 2026-03-01 --before 2026-04-01 \\
     --why 'request 17 of a data subject'
 
-Whole bundles of 256 entries go; what shares a bundle with entries outside of
+The running daemon does it, or else this command. Whole bundles of 256 entries go; what shares a bundle with entries outside of
 the time stays until those go too. The proofs of everything else stand.";
+
+/// What `gdprport evidence export --help` says besides.
+const EXPORT: &str = "\
+Examples:
+  sudo gdprport evidence export --from 2026-03-01 --to 2026-03-02 \\
+    --output march-1.evidence
+  gdprport evidence verify march-1.evidence --key host.pub
+
+It has every entry between the last checkpoint before the time and the first
+behind it, so that it shows that nothing was left out. With --checkpoint it also
+proves that a checkpoint that was kept elsewhere is of the same log.";
+
+/// What `gdprport evidence rotate --help` says besides.
+const ROTATE: &str = "\
+Examples:
+  sudo gdprport evidence rotate > host.pub
+
+The running daemon does it, or else this command. Whoever knows the old public
+key can verify the log still: an entry, signed by both, leads from one to the
+other. The old private key is gone then.";
 
 /// `gdprport evidence …`
 #[derive(Debug, Clone, Subcommand)]
@@ -55,18 +75,27 @@ Examples:
     /// Erase entries: their text goes, and every proof stands.
     #[command(override_usage = "gdprport evidence erase [OPTIONS] --before WHEN --why TEXT", after_help = ERASE)]
     Erase(EraseArgs),
+    /// Write what was logged in a time into a file that is verified alone.
+    #[command(
+        override_usage = "gdprport evidence export [OPTIONS] --from WHEN --output FILE",
+        after_help = EXPORT
+    )]
+    Export(ExportArgs),
+    /// Sign with another key from now on: both keys sign that it is so.
+    #[command(override_usage = "gdprport evidence rotate [OPTIONS]", after_help = ROTATE)]
+    Rotate(RotateKeyArgs),
 }
 
 /// `gdprport evidence verify …`
 #[derive(Debug, Clone, Args)]
 pub(in crate::ui) struct VerifyArgs {
-    /// The directory of the log, or a copy of it.
+    /// The directory of the log, or a copy of it, or the file of an export.
     #[arg(value_name = "DIR")]
     pub(in crate::ui) dir: PathBuf,
     /// The public key: a file, or the key itself (name+id+key).
     #[arg(long, value_name = "KEY")]
     pub(in crate::ui) key: String,
-    /// A checkpoint that was kept elsewhere; may be given several times.
+    /// Checkpoints that were kept elsewhere: a signed note, or events as a receiver stored them; may be given several times.
     #[arg(long, value_name = "FILE")]
     pub(in crate::ui) checkpoint: Vec<PathBuf>,
 }
@@ -99,10 +128,41 @@ pub(in crate::ui) struct EraseArgs {
     /// Why, as the log will state it.
     #[arg(long, value_name = "TEXT")]
     pub(in crate::ui) why: String,
-    /// The directory of the log instead of the host's.
+    /// The directory of a log that no daemon writes, instead of the host's.
     #[arg(long, value_name = "DIR", requires = "key")]
     pub(in crate::ui) dir: Option<PathBuf>,
     /// The file of its private key instead of the host's.
     #[arg(long, value_name = "FILE")]
     pub(in crate::ui) key: Option<PathBuf>,
+}
+
+/// `gdprport evidence rotate`
+#[derive(Debug, Clone, Args)]
+pub(in crate::ui) struct RotateKeyArgs {
+    /// The directory of a log that no daemon writes, instead of the host's.
+    #[arg(long, value_name = "DIR", requires = "key")]
+    pub(in crate::ui) dir: Option<PathBuf>,
+    /// The file of its private key instead of the host's.
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::ui) key: Option<PathBuf>,
+}
+
+/// `gdprport evidence export …`
+#[derive(Debug, Clone, Args)]
+pub(in crate::ui) struct ExportArgs {
+    /// What was logged from this time on: a duration (7d), a day (2026-03-01, in UTC) or a time.
+    #[arg(long, value_name = "WHEN")]
+    pub(in crate::ui) from: Since,
+    /// … and before this time; until now, if it is not given.
+    #[arg(long, value_name = "WHEN")]
+    pub(in crate::ui) to: Option<Since>,
+    /// The file, which must not be there yet.
+    #[arg(long, short, value_name = "FILE")]
+    pub(in crate::ui) output: PathBuf,
+    /// Checkpoints that were kept elsewhere, as for `verify`; may be given several times.
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::ui) checkpoint: Vec<PathBuf>,
+    /// The directory of the log instead of the host's.
+    #[arg(long, value_name = "DIR")]
+    pub(in crate::ui) dir: Option<PathBuf>,
 }

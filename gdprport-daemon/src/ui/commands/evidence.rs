@@ -1,20 +1,33 @@
 //! `gdprport evidence …`
 
-use std::fmt::Write as _;
-use std::path::Path;
+use std::fs::{self, OpenOptions};
+use std::io::BufWriter;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gdprport_core::evidence::cut;
+use gdprport_core::figures::thousands;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 
-use super::super::cli::{EraseArgs, EvidenceCommand, VerifyArgs};
+use super::super::cli::{EraseArgs, EvidenceCommand, ExportArgs, RotateKeyArgs, VerifyArgs};
 use super::super::evidence::{Json, show};
+use super::super::evidence_export::{ExportJson, show_export};
 use super::super::exit::Exit;
+use super::super::format::clean_lines;
 use super::super::screen::Output;
-use crate::app::transparency::{self, Erasure, EvidenceSettings};
+use super::waiting::runtime;
+use crate::app::transparency::{self, Carried, Erasure, EvidenceSettings, Order, Wanted};
+use crate::control::api::{EraseQuery, EvidenceOrder, EvidenceReply};
+use crate::control::client::{ClientError, ControlClient};
 
-pub(super) fn run(command: EvidenceCommand, json: bool, out: &mut Output) -> anyhow::Result<Exit> {
+pub(super) fn run(
+    command: EvidenceCommand,
+    client: &ControlClient,
+    json: bool,
+    out: &mut Output,
+) -> anyhow::Result<Exit> {
     match command {
         EvidenceCommand::Verify(args) => verify(&args, json, out),
         EvidenceCommand::Checkpoint(args) => {
@@ -28,12 +41,23 @@ pub(super) fn run(command: EvidenceCommand, json: bool, out: &mut Output) -> any
             out.text(&format!("{}\n", transparency::key_of(&file)?))?;
             Ok(Exit::Fine)
         }
-        EvidenceCommand::Erase(args) => erase(&args, out),
+        EvidenceCommand::Erase(args) => erase(&args, client, json, out),
+        EvidenceCommand::Export(args) => export(&args, json, out),
+        EvidenceCommand::Rotate(args) => rotate(&args, client, json, out),
     }
 }
 
 fn verify(args: &VerifyArgs, json: bool, out: &mut Output) -> anyhow::Result<Exit> {
     let key = transparency::public_key(&args.key)?;
+    if args.dir.is_file() {
+        let verified = transparency::verified_export(&args.dir, &key, &args.checkpoint)?;
+        if json {
+            out.value(&ExportJson::of(&verified))?;
+        } else {
+            out.text(&show_export(&verified))?;
+        }
+        return Ok(if verified.findings.count() == 0 { Exit::Fine } else { Exit::Failed });
+    }
     let bar = progress(&args.dir);
     let verified =
         transparency::verified(&args.dir, &key, &args.checkpoint, |entries| bar.set_position(entries));
@@ -61,29 +85,106 @@ fn progress(dir: &Path) -> ProgressBar {
     bar
 }
 
-fn erase(args: &EraseArgs, out: &mut Output) -> anyhow::Result<Exit> {
+fn export(args: &ExportArgs, json: bool, out: &mut Output) -> anyhow::Result<Exit> {
     let now = Timestamp::now();
-    let mut settings = EvidenceSettings::default();
-    if let (Some(dir), Some(key)) = (&args.dir, &args.key) {
-        (settings.dir, settings.key) = (dir.clone(), key.clone());
+    let dir = args.dir.clone().unwrap_or_else(|| EvidenceSettings::DIR.into());
+    let to = args.to.map(|to| to.moment_of("--to", now)).transpose()?.unwrap_or(now);
+    let mut wanted = Wanted { from: args.from.moment_of("--from", now)?, to, elsewhere: Vec::new() };
+    anyhow::ensure!(wanted.from < to, "--from has to be before --to");
+    for path in &args.checkpoint {
+        wanted.elsewhere.extend(transparency::notes_of(path, &dir)?);
     }
-    let erasure = Erasure {
+    let shown = args.output.display();
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o640).open(&args.output);
+    let file = file.map_err(|error| anyhow::anyhow!("cannot write {shown}: {error}; name another file"))?;
+    let mut file = BufWriter::new(file);
+    let exported = transparency::export(&dir, &wanted, &mut file).inspect_err(|_| {
+        // Half of it is of no use.
+        let _ = fs::remove_file(&args.output);
+    })?;
+    if json {
+        out.value(&exported)?;
+    } else {
+        let entries = thousands(exported.to - exported.from);
+        let hidden = if exported.hidden == 0 {
+            String::new()
+        } else {
+            format!(
+                ", of {} of which only the hash is there, as they were erased",
+                thousands(exported.hidden)
+            )
+        };
+        let line = format!("{entries} entries from {} on{hidden}: {shown}\n", thousands(exported.from));
+        out.text(&clean_lines(&line))?;
+    }
+    Ok(Exit::Fine)
+}
+
+fn erase(args: &EraseArgs, client: &ControlClient, json: bool, out: &mut Output) -> anyhow::Result<Exit> {
+    let now = Timestamp::now();
+    let query = EraseQuery {
         from: args.from.map(|from| from.moment_of("--from", now)).transpose()?,
         before: args.before.moment_of("--before", now)?,
         why: cut(args.why.trim()),
         by: cut(&who()),
     };
-    let done = transparency::erased(&settings, &erasure)?;
-    let mut text = String::new();
-    match done.note {
-        None => text.push_str("nothing was erased: no whole bundle of entries lies in that time\n"),
+    let done = order(EvidenceOrder::Erase(query), place(args.dir.as_ref(), args.key.as_ref()), client)?;
+    if json {
+        out.value(&done)?;
+        return Ok(Exit::Fine);
+    }
+    out.text(&match &done.checkpoint {
+        None => "nothing was erased: no whole bundle of entries lies in that time\n".to_owned(),
         Some(note) => {
-            let _infallible =
-                write!(text, "{} entries were erased. The checkpoint that says so:\n\n{note}", done.entries);
+            format!("{} entries were erased. The checkpoint that says so:\n\n{note}", done.entries)
+        }
+    })?;
+    Ok(Exit::Fine)
+}
+
+/// Prints the new public key alone, so that it can be written into a file.
+fn rotate(
+    args: &RotateKeyArgs,
+    client: &ControlClient,
+    json: bool,
+    out: &mut Output,
+) -> anyhow::Result<Exit> {
+    let done = order(EvidenceOrder::Rotate, place(args.dir.as_ref(), args.key.as_ref()), client)?;
+    if json {
+        out.value(&done)?;
+    } else {
+        out.text(&format!("{}\n", done.key))?;
+    }
+    Ok(Exit::Fine)
+}
+
+/// The log that is named; `None`: the host's.
+fn place(dir: Option<&PathBuf>, key: Option<&PathBuf>) -> Option<EvidenceSettings> {
+    let (dir, key) = dir.zip(key)?;
+    Some(EvidenceSettings { dir: dir.clone(), key: key.clone(), ..EvidenceSettings::default() })
+}
+
+/// Has the running daemon do it, or does it, if there is none or another log is named.
+fn order(
+    order: EvidenceOrder,
+    place: Option<EvidenceSettings>,
+    client: &ControlClient,
+) -> anyhow::Result<EvidenceReply> {
+    if place.is_none() {
+        match runtime()?.block_on(client.evidence(&order)) {
+            Ok(reply) => return Ok(reply.value),
+            Err(ClientError::NoDaemon(_)) => {}
+            Err(error) => return Err(error.into()),
         }
     }
-    out.text(&text)?;
-    Ok(Exit::Fine)
+    let order = match order {
+        EvidenceOrder::Rotate => Order::Rotate,
+        EvidenceOrder::Erase(EraseQuery { from, before, why, by }) => {
+            Order::Erase(Erasure { from, before, why, by })
+        }
+    };
+    let Carried { entries, checkpoint, key } = transparency::carry_out(&place.unwrap_or_default(), &order)?;
+    Ok(EvidenceReply { entries, checkpoint, key })
 }
 
 /// Who asks: the user behind sudo, or the user.

@@ -95,7 +95,7 @@ pub(super) fn run(cli: Cli) -> anyhow::Result<Exit> {
         }
         TopCommand::Audit(args) => audit::run(args, &client, cli.json, cli.color, &mut out),
         TopCommand::Report(args) => report::run(&args, cli.json, cli.color, &mut out),
-        TopCommand::Evidence(command) => evidence::run(command, cli.json, &mut out),
+        TopCommand::Evidence(command) => evidence::run(command, &client, cli.json, &mut out),
         TopCommand::Scan(args) => scan::run(&args, cli.json, cli.color, &mut out),
         TopCommand::Doctor => {
             let mut report = match runtime()?.block_on(client.doctor()) {

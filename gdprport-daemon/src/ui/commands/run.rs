@@ -40,7 +40,7 @@ pub(super) fn daemon(args: RunArgs, socket: PathBuf, color: Color) -> anyhow::Re
     };
     let journald = (args.journald || config.journald).then(|| render(false, None));
     let ledger = if args.no_ledger { None } else { config.ledger.settings(args.ledger.as_deref()) };
-    let evidence = config.evidence.settings(args.evidence.as_deref());
+    let evidence = config.evidence.settings(args.evidence.as_deref(), args.keep_evidence);
     let pins = args.pin;
     let stdout = to_stdout;
     let first_look = Some(first_look(args.no_policy, color));

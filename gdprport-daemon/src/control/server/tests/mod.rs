@@ -86,6 +86,11 @@ impl Served {
                                 let new = recording.findings.len() as u64;
                                 let _ = reply.send(Ok(RecordReply { new, ..RecordReply::default() }));
                             }
+                            Some(Request::Evidence(order, reply)) => {
+                                let entries = u64::from(*order != crate::control::api::EvidenceOrder::Rotate);
+                                let key = "gdprport/h+01020304+AQ".to_owned();
+                                let _ = reply.send(Ok(crate::control::api::EvidenceReply { entries, checkpoint: None, key }));
+                            }
                             Some(Request::Doctor(reply)) => {
                                 let _ = reply.send(samples::doctor());
                             }

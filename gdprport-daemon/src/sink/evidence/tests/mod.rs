@@ -2,10 +2,13 @@
 
 mod crash;
 mod lossy;
+mod rotation;
+mod scale;
 mod tampering;
 
 use gdprport_core::evidence::{
-    Elsewhere, Finding, KeyName, Kind, Note, Own, PublicKey, Reason, SecretKey, Sums, Verified, What, verify,
+    Content, Elsewhere, Entries, Finding, Hash, KeyName, Kind, Note, Own, PublicKey, Reason, SecretKey, Sums,
+    Tile, Verified, WIDTH, What, verify,
 };
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -43,7 +46,7 @@ fn opened(disk: &Lossy) -> Result<Opened<Lossy>, Unusable> {
 
 /// Opens a log and says so in it, as the daemon does.
 fn started(disk: &Lossy, time: Timestamp) -> Log<Lossy> {
-    let Opened { mut log, found } = opened(disk).unwrap_or_else(|error| panic!("{error:?}"));
+    let Opened { mut log, found, .. } = opened(disk).unwrap_or_else(|error| panic!("{error:?}"));
     log.finish_erasing(time, Sums::default()).expect("nothing fails");
     let own = match found {
         None => {
@@ -82,7 +85,7 @@ fn checkpoint(log: &mut Log<Lossy>, second: u64) -> Note {
 }
 
 fn verified(disk: &Lossy, elsewhere: &[Elsewhere]) -> Verified {
-    verify(&mut Files::new(disk.clone(), |_| {}), &public(), elsewhere)
+    verify(&mut Files::new(disk, |_| {}), &public(), elsewhere)
         .unwrap_or_else(|error| panic!("nothing could be verified: {error:?}"))
 }
 
@@ -181,17 +184,73 @@ fn what_was_erased_is_nowhere_and_the_rest_is_verified() {
 }
 
 #[test]
+fn the_oldest_entries_go_for_want_of_room() {
+    let disk = Lossy::default();
+    let mut log = started(&disk, at(0));
+    append(&mut log, 1..2048);
+    let kept = checkpoint(&mut log, 2048);
+    let bundle = super::disk::Disk::size(&disk, "tile/entries/003").expect("there");
+    let beyond = |log: &mut Log<Lossy>, most| {
+        log.erase_beyond(most, at(2049), Sums::default()).expect("nothing fails").entries
+    };
+    assert_eq!(beyond(&mut log, 9 * bundle), 0);
+    // Two and a twentieth more have to go: whole bundles, the oldest.
+    assert_eq!(beyond(&mut log, 6 * bundle), 3 * 256);
+    assert_eq!(beyond(&mut log, 6 * bundle), 0);
+    let verified = verified(&disk, &[elsewhere(&kept)]);
+    none(&verified);
+    let range = &verified.erased.ranges()[0];
+    assert_eq!((range.from, range.to, range.why.as_str()), (0, 3 * 256, "room"));
+}
+
+/// What somebody knows who has the log after an erasure, and everything about an event but its peer.
+#[test]
 fn an_erased_address_is_not_found_by_trying_all() {
+    /// Addresses that are tried: one byte of them is not known.
+    const TRIED: u64 = 256;
     let disk = Lossy::default();
     let mut log = started(&disk, at(0));
     append(&mut log, 1..513);
     checkpoint(&mut log, 513);
-    let tile = super::disk::Disk::read(&disk, "tile/0/000").expect("there").expect("there");
-    let salt = [0_u8; 16];
-    for seq in 1..256 {
-        let mut bundle = Vec::new();
-        let guess = gdprport_core::evidence::append(&mut bundle, Kind::Event, &salt, &event(seq, at(seq)));
-        let guess = guess.expect("short");
-        assert!(!tile.as_chunks::<32>().0.contains(guess.as_bytes()), "a hash without its salt");
+    let bundles = ["tile/entries/000", "tile/entries/001"];
+    let read = |path: &str| super::disk::Disk::read(&disk, path).expect("readable");
+    let salts_of = |bundle: &[u8]| -> Vec<[u8; 16]> {
+        let mut at = 0;
+        let mut salts = Vec::new();
+        while let Some(length) = bundle.get(at..at + 2) {
+            salts.push(bundle[at + 3..at + 19].try_into().expect("16 bytes"));
+            at += 2 + usize::from(u16::from_be_bytes([length[0], length[1]]));
+        }
+        salts
+    };
+    let own = salts_of(&read(bundles[0]).expect("there"));
+    let (why, by) = ("request 17".to_owned(), "root".to_owned());
+    let erasure = super::erase::Erasure { from: None, before: at(256), why, by };
+    assert_eq!(log.erase(&erasure, at(514), Sums::default()).expect("nothing fails").entries, 256);
+    assert_eq!(read(bundles[0]), None);
+    let others = salts_of(&read(bundles[1]).expect("there"));
+    // Nobody can look for the salt either: it has 128 bits, and is nowhere any more.
+    assert_eq!(gdprport_core::evidence::SALT_BYTES * 8, 128);
+    for path in disk.paths() {
+        let bytes = read(&path).expect("there");
+        assert!(own.iter().step_by(37).all(|salt| !bytes.windows(16).any(|window| window == salt)), "{path}");
+    }
+    let tile = read("tile/0/000").expect("the hashes stay");
+    let kept: std::collections::HashSet<&[u8; 32]> = tile.as_chunks::<32>().0.iter().collect();
+    let is_kept = |hash: &Hash| kept.contains(hash.as_bytes());
+    let salted = |salt: &[u8; 16], content: &[u8]| {
+        gdprport_core::evidence::append(&mut Vec::new(), Kind::Event, salt, content).expect("short")
+    };
+    for seq in 0..TRIED {
+        // Each candidate is the event 7 with another peer; one of them is what was erased.
+        let text = String::from_utf8(event(7, at(7))).expect("text");
+        let guess = text.replace("10.0.0.7", &format!("10.0.0.{seq}")).into_bytes();
+        assert!(!is_kept(&Hash::of_leaf(&[&guess])) && !is_kept(&Hash::of(&guess)), "without a salt: {seq}");
+        let wrong = [[0; 16], [0xff; 16]];
+        for salt in wrong.iter().chain(&others[..16]) {
+            assert!(!is_kept(&salted(salt, &guess)), "with a salt that is known: {seq}");
+        }
+        // It is the salt that hides it: whoever has kept it finds the address at once.
+        assert_eq!(is_kept(&salted(&own[7], &guess)), seq == 7);
     }
 }

@@ -62,7 +62,7 @@ fn a_flipped_bit_of_a_checkpoint_is_found() {
         disk.change(path, |bytes| bytes[byte] ^= 1);
         assert!(verified(&disk, &[]).findings.count() > 0, "byte {byte}");
     }
-    let verify = |disk: &Lossy| verify(&mut Files::new(disk.clone(), |_| {}), &public(), &[]);
+    let verify = |disk: &Lossy| verify(&mut Files::new(disk, |_| {}), &public(), &[]);
     for byte in 0..disk.read("checkpoint").expect("there").expect("there").len() {
         let disk = disk.copy();
         disk.change("checkpoint", |bytes| bytes[byte] ^= 1);
@@ -153,7 +153,7 @@ fn another_key_is_no_way_around() {
         open(forged.clone(), key(2), Uuid::nil(), salts).unwrap_or_else(|error| panic!("{error:?}"));
     append(&mut log, 1..EVENTS);
     checkpoint(&mut log, EVENTS);
-    let verify = |disk: &Lossy| verify(&mut Files::new(disk.clone(), |_| {}), &public(), &[]).is_err();
+    let verify = |disk: &Lossy| verify(&mut Files::new(disk, |_| {}), &public(), &[]).is_err();
     assert!(verify(&forged));
     assert!(!verify(&disk));
 }
