@@ -273,7 +273,7 @@ pub(super) struct RunArgs {
     /// Keep the evidence log, which proves what was emitted, in this directory instead of the one that the configuration names.
     #[arg(long, value_name = "DIR")]
     pub(super) evidence: Option<PathBuf>,
-    /// Keep the evidence log unless the configuration says `enabled = false`, as the service does.
+    /// Keep the evidence log unless the configuration says `enabled = false`.
     #[arg(long)]
     pub(super) keep_evidence: bool,
     /// Take policy and configuration files that others than root can change, and log a warning for each: to try
