@@ -215,7 +215,7 @@ fn a_running_daemon_erases_and_rotates_for_root() {
     let old = EvidenceLog::of(&place);
     client.ask(&format!("burst 127.0.0.1:{port} 300 1"));
     daemon.log.wait_count("flow.close", 600, |event| event.is("flow.close", port.number()));
-    let ask = |words: &[&str]| daemon.ask(&[&["evidence"], words].concat());
+    let ask = |words: &[&str]| daemon.ask([&["evidence"], words].concat());
     let rotated = ask(&["rotate"]);
     assert!(rotated.status.success(), "{rotated:?}");
     let new = EvidenceLog::of(&place);

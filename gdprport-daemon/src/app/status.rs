@@ -318,6 +318,16 @@ pub(super) fn hook(hook: &HookStatus) -> Hook {
     }
 }
 
+fn evidence(standing: Standing) -> EvidenceStatus {
+    let Standing { dir, key, size, facts, problem } = standing;
+    let checkpoint = facts.map(|facts| CheckpointStatus {
+        sequence: facts.sequence,
+        time: facts.time,
+        reason: facts.reason.word().to_owned(),
+    });
+    EvidenceStatus { path: dir.display().to_string(), key, size, checkpoint, problem }
+}
+
 #[cfg(test)]
 mod tests {
     use crate::control::api::samples;
@@ -334,14 +344,4 @@ mod tests {
         }
         assert!(text.contains("gdprport_events_dropped_total{reason=\"undecodable\"} 0\n"));
     }
-}
-
-fn evidence(standing: Standing) -> EvidenceStatus {
-    let Standing { dir, key, size, facts, problem } = standing;
-    let checkpoint = facts.map(|facts| CheckpointStatus {
-        sequence: facts.sequence,
-        time: facts.time,
-        reason: facts.reason.word().to_owned(),
-    });
-    EvidenceStatus { path: dir.display().to_string(), key, size, checkpoint, problem }
 }
