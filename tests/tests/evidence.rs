@@ -267,10 +267,12 @@ fn an_export_is_verified_alone_by_both_verifiers() {
     let log = EvidenceLog::of(&place).instead(&file);
     check_sound(&log, &[]);
     let (_, said) = log.verified(&[&paper]);
-    assert_eq!((&said["elsewhere"], &said["hidden"]), (&1.into(), &256.into()), "{said:#}");
+    assert_eq!(said["elsewhere"], 1, "{said:#}");
+    let hidden = said["hidden"].as_u64().expect("a number");
+    assert!(hidden >= 256 && hidden % 256 == 0, "whole bundles were erased: {said:#}");
     let whole = fs::read_to_string(&file).expect("there");
     for (name, changed) in [
-        ("an event", whole.replacen("\\\"seq\\\":300", "\\\"seq\\\":301", 1)),
+        ("an event", whole.replacen("\\\"seq\\\":1", "\\\"seq\\\":2", 1)),
         ("the end", whole[..whole.trim_end().rfind('\n').expect("lines")].to_owned() + "\n"),
     ] {
         assert_ne!(changed, whole, "{name}");

@@ -32,8 +32,9 @@ Examples:
   sudo gdprport evidence erase --from 2026-03-01 --before 2026-04-01 \\
     --why 'request 17 of a data subject'
 
-The running daemon does it, or else this command. Whole bundles of 256 entries go; what shares a bundle with entries outside of
-the time stays until those go too. The proofs of everything else stand.";
+The running daemon does it, or else this command. Whole bundles of 256 entries
+go; what shares a bundle with entries outside of the time stays until those go
+too. The proofs of everything else stand.";
 
 /// What `gdprport evidence export --help` says besides.
 const EXPORT: &str = "\
