@@ -155,10 +155,12 @@ impl Writer {
         let found = found.unwrap_or(Found { signed: 0, unsigned: 0, torn_bytes: 0, orderly: true });
         let version = env!("CARGO_PKG_VERSION").to_owned();
         running.state(&Own::Started { time, run, boot, version, found })?;
+        // First: the checkpoint after an end, in whatever way, is of a start, or the time between would be one of silence.
+        self.checkpoint(running, Reason::Start)?;
         if let Some(note) = running.log.finish_erasing(time, self.handle.sums())? {
             self.made(running, &note);
         }
-        self.checkpoint(running, Reason::Start)
+        Ok(())
     }
 
     fn checkpoint(&mut self, running: &mut Running, reason: Reason) -> io::Result<()> {

@@ -47,7 +47,6 @@ fn opened(disk: &Lossy) -> Result<Opened<Lossy>, Unusable> {
 /// Opens a log and says so in it, as the daemon does.
 fn started(disk: &Lossy, time: Timestamp) -> Log<Lossy> {
     let Opened { mut log, found, .. } = opened(disk).unwrap_or_else(|error| panic!("{error:?}"));
-    log.finish_erasing(time, Sums::default()).expect("nothing fails");
     let own = match found {
         None => {
             let (key, before) = (public().to_string(), None);
@@ -60,6 +59,7 @@ fn started(disk: &Lossy, time: Timestamp) -> Log<Lossy> {
     };
     log.append(Kind::Own, &own.content()).expect("nothing fails").expect("short");
     log.checkpoint(Reason::Start, time, Sums::default()).expect("nothing fails");
+    log.finish_erasing(time, Sums::default()).expect("nothing fails");
     log
 }
 
