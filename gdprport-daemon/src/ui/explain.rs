@@ -1,6 +1,6 @@
 //! Why a flow is judged as it is, for people: the verdict, what the flow falls under, then every rule key by key.
 
-use gdprport_core::policy::{ExplainedKey, ExplainedRule, Explanation, KeyFit, Place, Source};
+use gdprport_core::policy::{ExplainedKey, ExplainedRule, Explanation, KeyFit, Mode, Place, Source};
 use gdprport_core::verdict::{Accepted, Verdict};
 
 use super::format::{clean, counted, list, process};
@@ -146,6 +146,14 @@ impl Page {
         let remark = format!("port {}, {}", explanation.number, explanation.direction);
         self.heading(&port.name, &remark, port.place.as_ref());
         self.line(if port.declared { Tone::Plain } else { Tone::Warn }, "  ", &port.why);
+        let denied = match port.mode {
+            Mode::Observe => None,
+            Mode::Warn => {
+                Some("mode \"warn\": what no rule allows passes, and is reported as one that would be denied")
+            }
+            Mode::Enforce => Some("mode \"enforce\": what no rule allows is denied"),
+        };
+        denied.into_iter().for_each(|text| self.line(Tone::Plain, "  ", text));
         if let Some(tls) = &explanation.tls {
             self.key(tls, tls.key.chars().count());
         }

@@ -49,6 +49,9 @@ pub(super) fn port(port: &DeclaredPort) -> String {
         TlsDemand::None => {}
         demand => line(&mut table, "tls", &tls(demand)),
     }
+    if !port.enforcement.mode.is_observe() {
+        line(&mut table, "mode", &text(port.enforcement.mode.as_str()));
+    }
     match port.emit {
         Emit::Auto { most: Emit::AUTO_MOST } => {}
         Emit::Auto { most } => line(&mut table, "emit", &format!("{{ auto = {most} }}")),

@@ -3,13 +3,15 @@
 //! Belongs here: the public face. The stages each use only those before them: `read` (TOML to typed tables with places,
 //! and the problems of a file), `model` (what they mean), `merge` (all files together, checked against each other),
 //! `compile` (what an evaluation needs, indexed), `evaluate` (the verdict, and why when nothing allows a flow). Types
-//! that several stages share: `source` (a file), `declared` (what is declared of a port), `dns_names` (resolved names).
+//! that several stages share: `source` (a file), `declared` (what is declared of a port), `enforcement` (what is done
+//! about what it does not allow), `dns_names` (resolved names).
 //! Beside them `difference` compares two policies as they are written.
 
 mod compile;
 mod declared;
 mod difference;
 mod dns_names;
+mod enforcement;
 mod evaluate;
 mod exception;
 mod merge;
@@ -27,6 +29,7 @@ pub use compile::{Policy, PortInfo, catalog_and, catalog_only, compile, outline}
 pub use declared::{Controller, Emit, ProcessingRecord, TlsDemand};
 pub use difference::{Difference, Effect, What, difference};
 pub use dns_names::{DnsNames, Resolution};
+pub use enforcement::{Enforcement, Mode, OnDaemonLoss, OnExisting, OnPosture, OnUnknown};
 pub use evaluate::{
     ActivePolicy, Evaluation, ExplainedKey, ExplainedPort, ExplainedRule, Explanation, Facts, KeyFit,
     Undecidable, UnresolvedHost,

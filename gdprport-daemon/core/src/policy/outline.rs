@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::declared::{Controller, Emit, ProcessingRecord, TlsDemand};
+use super::enforcement::Enforcement;
 use super::model::{PortKey, ProcessSpec, loopback_nets};
 use super::volume::VolumeLimit;
 use crate::catalog;
@@ -79,6 +80,8 @@ pub struct DeclaredPort {
     pub tls: TlsDemand,
     /// Which events it sends.
     pub emit: Emit,
+    /// What is done about connections that no rule allows.
+    pub enforcement: Enforcement,
     /// Its record of processing.
     pub record: Option<Arc<ProcessingRecord>>,
     /// Where the record's table begins.

@@ -106,6 +106,7 @@ fn port(
         protocol: declared.protocol,
         tls: declared.tls.clone(),
         emit: declared.emit,
+        enforcement: declared.enforcement,
         record: declared.record.as_ref().map(|record| Arc::clone(&record.value)),
         record_place: declared.record.as_ref().map(|record| place(record.loc)),
         rules,

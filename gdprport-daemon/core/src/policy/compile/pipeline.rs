@@ -22,8 +22,14 @@ pub fn compile(sources: &[Source]) -> Result<Policy, Problems> {
     if sources.is_empty() {
         return Ok(catalog_only());
     }
-    let (policy, ()) = read(sources, |_, _| ())?;
+    let (policy, ()) = read(sources, refuse_modes, |_, _| ())?;
     Ok(policy)
+}
+
+/// The same with modes that this version refuses: what is to come is tested before it is whole.
+#[cfg(test)]
+pub(crate) fn compile_any_mode(sources: &[Source]) -> Result<(Policy, Outline), Problems> {
+    read(sources, |_, _| (), outlined)
 }
 
 /// The same, and the policy as its author wrote it. Without a file nothing is written.
@@ -34,13 +40,27 @@ pub fn outline(sources: &[Source]) -> Result<(Outline, Policy), Problems> {
     if sources.is_empty() {
         return Ok((Outline::default(), catalog_only()));
     }
-    let (policy, outline) = read(sources, outlined)?;
+    let (policy, outline) = read(sources, refuse_modes, outlined)?;
     Ok((outline, policy))
+}
+
+/// A mode is never accepted and ignored: none but "observe" is in force in this version.
+fn refuse_modes(model: &Model, report: &mut Report<'_>) {
+    for declared in &model.declarations {
+        if let (false, Some(loc)) = (declared.enforcement.mode.is_observe(), declared.mode) {
+            let message =
+                format!("this version does not have `mode = \"{}\"` yet", declared.enforcement.mode);
+            let help =
+                "violations are reported, not prevented; write \"observe\" or remove the key".to_owned();
+            report.error(loc, message, help);
+        }
+    }
 }
 
 /// Compiles the files, with what the caller makes of the model before it is compiled.
 fn read<T>(
     sources: &[Source],
+    check: impl FnOnce(&Model, &mut Report<'_>),
     also: impl FnOnce(&Model, &mut Report<'_>) -> T,
 ) -> Result<(Policy, T), Problems> {
     let mut report = Report::new(sources);
@@ -51,6 +71,7 @@ fn read<T>(
     let raw = (0..sources.len()).map(|index| RawPolicy::parse(index, &mut report));
     let raw = raw.collect();
     let model = merge(raw, &mut report);
+    check(&model, &mut report);
     let made = (!report.has_errors()).then(|| also(&model, &mut report));
     let failed = report.has_errors();
     let times = times(&model, &report);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::catalog;
 use crate::policy::declared::{Emit, ProcessingRecord, TlsDemand};
+use crate::policy::enforcement::Enforcement;
 use crate::policy::model::{Declaration, Site};
 
 /// One watched port number.
@@ -25,6 +26,8 @@ pub struct PortInfo {
     pub tls: TlsDemand,
     /// Which events its flows produce.
     pub emit: Emit,
+    /// What is done about connections that no rule allows.
+    pub enforcement: Enforcement,
     /// The declared record of processing.
     pub record: Option<Arc<ProcessingRecord>>,
 }
@@ -83,6 +86,7 @@ impl PortTableBuilder {
                 declared: true,
                 tls: declared.tls.clone(),
                 emit: declared.emit,
+                enforcement: declared.enforcement,
                 record: declared.record.as_ref().map(|record| Arc::clone(&record.value)),
             };
             let place = if local { 0 } else { claims.len() };
@@ -107,6 +111,7 @@ impl PortTableBuilder {
                 declared: false,
                 tls: TlsDemand::None,
                 emit: Emit::default(),
+                enforcement: Enforcement::default(),
                 record: None,
             };
             vec![PortClaim { info, declaration: None, local: true }]

@@ -28,6 +28,8 @@ pub enum What {
     Encryption,
     /// Where a service runs, and where it may be bound.
     Place,
+    /// What is done about connections that no rule allows.
+    Enforcement,
     /// A rule came in or went.
     Rule,
     /// Whom a rule allows.

@@ -6,6 +6,7 @@ use super::change::{Difference, Effect, What};
 use super::{rule, words};
 use crate::catalog;
 use crate::policy::declared::{ProcessingRecord, TlsDemand};
+use crate::policy::enforcement::{Enforcement, Mode};
 use crate::policy::outline::{DeclaredPort, DeclaredSite, Outline};
 
 /// Whether a number is watched under a policy.
@@ -68,6 +69,7 @@ pub(super) fn compared(old: &DeclaredPort, new: &DeclaredPort, policy: &Outline)
         protocol,
         tls,
         emit,
+        enforcement: done,
         record: said,
         record_place: _,
         rules,
@@ -79,6 +81,7 @@ pub(super) fn compared(old: &DeclaredPort, new: &DeclaredPort, policy: &Outline)
     }
     found.extend(numbers(old, new, policy));
     found.extend(encryption(&old.tls, tls));
+    found.extend(enforcement(old.enforcement, *done));
     found.extend(site(&old.site, at));
     found.extend(rule::compared(&old.rules, rules));
     if old.emit != *emit {
@@ -143,6 +146,34 @@ fn encryption(old: &TlsDemand, new: &TlsDemand) -> Option<Difference> {
         words::demand(old)
     );
     Some(Difference::new(effect, What::Encryption, text))
+}
+
+/// What is let through changes where the kernel denies, before or now; elsewhere nothing does.
+fn enforcement(old: Enforcement, new: Enforcement) -> Vec<Difference> {
+    // All of it, so that no key is forgotten here.
+    let Enforcement { mode, on_unknown, existing, posture, on_daemon_loss } = new;
+    let denies = (old.mode == Mode::Enforce, mode == Mode::Enforce);
+    let mut found = Vec::new();
+    let mut compare = |key: &str, order: std::cmp::Ordering, now: &str, before: &str, counts: bool| {
+        let effect = match order {
+            std::cmp::Ordering::Equal => return,
+            _ if !counts => Effect::SaysOtherwise,
+            std::cmp::Ordering::Less => Effect::AllowsMore,
+            std::cmp::Ordering::Greater => Effect::AllowsLess,
+        };
+        let text = format!("{key} is \"{now}\", before \"{before}\"");
+        found.push(Difference::new(effect, What::Enforcement, text));
+    };
+    let both = denies == (true, true);
+    let one = denies.0 || denies.1;
+    compare("mode", mode.cmp(&old.mode), mode.as_str(), old.mode.as_str(), one);
+    let was = old.on_unknown;
+    compare("on_unknown", on_unknown.cmp(&was), on_unknown.as_str(), was.as_str(), both);
+    compare("existing", existing.cmp(&old.existing), existing.as_str(), old.existing.as_str(), both);
+    compare("posture", posture.cmp(&old.posture), posture.as_str(), old.posture.as_str(), both);
+    let was = old.on_daemon_loss;
+    compare("on_daemon_loss", on_daemon_loss.cmp(&was), on_daemon_loss.as_str(), was.as_str(), both);
+    found
 }
 
 fn site(old: &DeclaredSite, new: &DeclaredSite) -> Vec<Difference> {

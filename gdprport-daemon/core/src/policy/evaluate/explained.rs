@@ -84,7 +84,8 @@ impl ActivePolicy {
             (_, Direction::Out, _) => format!("no other declaration has port {number}"),
         };
         let place = claim.declaration.and_then(|index| policy.place(policy.declarations[index].place));
-        ExplainedPort { name: Arc::clone(name), declared: claim.declaration.is_some(), why, place }
+        let mode = claim.info.enforcement.mode;
+        ExplainedPort { name: Arc::clone(name), declared: claim.declaration.is_some(), why, mode, place }
     }
 
     fn explained_rules(&self, asked: &Undeclared<'_>, verdict: &Verdict) -> Vec<ExplainedRule> {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::wire_verdict;
 use crate::model::Direction;
+use crate::policy::enforcement::Mode;
 use crate::policy::model::Fit;
 use crate::policy::outline::Place;
 use crate::verdict::{Accepted, Verdict};
@@ -44,6 +45,9 @@ pub struct ExplainedPort {
     pub declared: bool,
     /// Why the flow is this one's, one sentence.
     pub why: String,
+    /// What is done about a connection that no rule allows.
+    #[serde(default, skip_serializing_if = "Mode::is_observe")]
+    pub mode: Mode,
     /// Where it is declared.
     pub place: Option<Place>,
 }

@@ -15,8 +15,9 @@ use super::site::site;
 use super::{exception, overlap, rule};
 use crate::model::Direction;
 use crate::policy::declared::{Controller, Emit, ProcessingRecord, TlsDemand};
+use crate::policy::enforcement::{Enforcement, Mode};
 use crate::policy::model::{Declaration, Model, Rule, Site};
-use crate::policy::read::{RawController, RawPolicy, RawPort, RawRecord, RawRule};
+use crate::policy::read::{RawController, RawEnforce, RawPolicy, RawPort, RawRecord, RawRule};
 use crate::written::{At, Loc, Report, Text, quoted};
 
 /// Merges the files. The result means something only if the report has no errors.
@@ -63,6 +64,27 @@ pub(crate) fn merge(files: Vec<RawPolicy>, report: &mut Report<'_>) -> Model {
         report.warning(declaration.loc, message, "add a `[[port.allow]]`".to_owned());
     }
     model
+}
+
+/// What is done about connections of a port.
+fn enforcement(
+    mode: Option<&At<Mode>>,
+    table: Option<At<RawEnforce>>,
+    report: &mut Report<'_>,
+) -> Enforcement {
+    let mode = mode.map(|mode| mode.value).unwrap_or_default();
+    let Some(At { value: table, loc }) = table else { return Enforcement { mode, ..Enforcement::default() } };
+    if mode.is_observe() {
+        let help = "set the `mode` of the port too, or remove the table".to_owned();
+        report.warning(loc, "nothing is decided in the kernel where the mode is \"observe\"", help);
+    }
+    Enforcement {
+        mode,
+        on_unknown: table.on_unknown.map(|at| at.value).unwrap_or_default(),
+        existing: table.existing.map(|at| at.value).unwrap_or_default(),
+        posture: table.posture.map(|at| at.value).unwrap_or_default(),
+        on_daemon_loss: table.on_daemon_loss.map(|at| at.value).unwrap_or_default(),
+    }
 }
 
 /// No law asks for less than an hour, and what may take longer than a month is no deadline of a breach.
@@ -151,6 +173,7 @@ impl Merge<'_, '_> {
             let help = "add `tls = { min = \"1.3\" }`, or `tls = { required = false, why = … }` to say so";
             self.report.warning(name.loc, message, help.to_owned());
         }
+        let enforcement = enforcement(raw.mode.as_ref(), raw.enforce, self.report);
         let key = self.interner.text(&name.value);
         if let Some((_, first)) = self.ports.get(&key) {
             let first = self.report.place(*first);
@@ -172,6 +195,8 @@ impl Merge<'_, '_> {
             protocol: raw.protocol.map(|protocol| protocol.value.0),
             tls: raw.tls.map_or(TlsDemand::None, |tls| tls.value),
             emit: raw.emit.map_or_else(Emit::default, |emit| emit.value),
+            enforcement,
+            mode: raw.mode.as_ref().map(|mode| mode.loc),
             record,
             ruled,
             rules: Vec::with_capacity(rules.len()),

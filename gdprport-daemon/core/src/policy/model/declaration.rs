@@ -10,6 +10,7 @@ use super::process::ProcessSpec;
 use crate::catalog;
 use crate::model::Direction;
 use crate::policy::declared::{Controller, Emit, ProcessingRecord, TlsDemand};
+use crate::policy::enforcement::Enforcement;
 use crate::policy::read::PortRange;
 use crate::policy::volume::VolumeLimit;
 use crate::written::{At, Loc};
@@ -36,6 +37,9 @@ pub(crate) struct Declaration {
     pub protocol: Option<&'static catalog::Service>,
     pub tls: TlsDemand,
     pub emit: Emit,
+    pub enforcement: Enforcement,
+    /// Where its mode is written.
+    pub mode: Option<Loc>,
     pub record: Option<At<Arc<ProcessingRecord>>>,
     /// Whether a rule is written for it, usable or not.
     pub ruled: bool,

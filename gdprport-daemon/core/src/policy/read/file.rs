@@ -6,11 +6,13 @@
 use schemars::JsonSchema;
 
 use super::acceptable::{Acceptable, LastDay, PortRef};
+use super::enforce::RawEnforce;
 use super::inline::RawVolume;
 use super::labels::LabelTable;
-use super::scalar::{AccountText, CatalogProtocol, EnforcementMode, FormatVersion, PortRange, RawService};
+use super::scalar::{AccountText, CatalogProtocol, FormatVersion, PortRange, RawService};
 use crate::model::Direction;
 use crate::policy::declared::{Emit, TlsDemand};
+use crate::policy::enforcement::Mode;
 use crate::written::tables;
 use crate::written::{At, Loc, Report};
 use crate::written::{Named, Node, OneOrMany, Period, Read, TableReader, Text, Until};
@@ -79,9 +81,10 @@ tables! {
             protocol: CatalogProtocol,
             /// What is demanded of the encryption: a least version, or that none is required and why.
             tls: TlsDemand,
-            /// What is done about violations.
-            #[expect(dead_code, reason = "there is one mode only, and reading it is the check")]
-            mode: EnforcementMode,
+            /// What is done about connections that no rule allows: they are reported, reported as denied by a trial, or denied.
+            mode: Mode,
+            /// How they are denied.
+            enforce: RawEnforce,
             /// Which events are written.
             emit: Emit,
             /// The record of processing (Art. 30(1)(b)–(g) GDPR).

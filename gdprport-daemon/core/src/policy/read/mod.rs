@@ -3,6 +3,7 @@
 //! Knows the grammar of each key and nothing of what the keys mean together.
 
 mod acceptable;
+mod enforce;
 mod file;
 mod inline;
 mod labels;
@@ -10,6 +11,7 @@ mod scalar;
 mod schema;
 
 pub(crate) use acceptable::{Acceptable, PortRef};
+pub(crate) use enforce::RawEnforce;
 pub(crate) use file::{RawController, RawException, RawPolicy, RawPort, RawProcess, RawRecord, RawRule};
 pub(crate) use scalar::{AccountText, PortRange, RawService};
 

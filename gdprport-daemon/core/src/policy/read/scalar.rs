@@ -1,4 +1,4 @@
-//! The single values of the policy file that have a grammar of their own: ports, protocols, modes, ….
+//! The single values of the policy file that have a grammar of their own: ports, protocols, users, ….
 //!
 //! Belongs here: one type, its JSON Schema and its reading each, with what would be right when it is not. The tables
 //! that they stand in are `file`'s.
@@ -134,35 +134,6 @@ impl Read for CatalogProtocol {
             format!("the catalog has {}; leave the key out for another", ids().collect::<Vec<_>>().join(", "))
         });
         report.error(node.loc, format!("the catalog has no protocol {}", quoted(&text)), help);
-        None
-    }
-}
-
-/// What is done about violations: they are reported, nothing else.
-#[derive(Debug)]
-pub(crate) struct EnforcementMode;
-
-schema!(EnforcementMode, json_schema!({ "const": "observe" }));
-
-impl Read for EnforcementMode {
-    fn read(node: Node<'_>, report: &mut Report<'_>) -> Option<Self> {
-        let text = Text::read(node, report)?;
-        match &*text {
-            "observe" => return Some(Self),
-            "enforce" => {
-                let help = "violations are reported, not prevented; write \"observe\" or remove the key";
-                report.error(
-                    node.loc,
-                    "this version does not have `mode = \"enforce\"` yet",
-                    help.to_owned(),
-                );
-            }
-            _ => report.error(
-                node.loc,
-                format!("there is no mode {}", quoted(&text)),
-                "write \"observe\"".to_owned(),
-            ),
-        }
         None
     }
 }

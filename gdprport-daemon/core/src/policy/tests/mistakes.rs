@@ -123,19 +123,6 @@ fn another_version_is_refused() {
 }
 
 #[test]
-fn keys_of_a_later_version_are_refused_one_by_one() {
-    assert_snapshot!(errors(&port(
-        "name = \"db\"\nport = 5432\nmode = \"enforce\"\n[[port.allow]]\nrole = \"r\"\n\
-         direction = \"in\"\npeers = [\"any\"]"
-    )), @r#"
-    policy.toml:8:8: error: this version does not have `mode = "enforce"` yet
-     8 | mode = "enforce"
-       |        ^^^^^^^^^
-       = help: violations are reported, not prevented; write "observe" or remove the key
-    "#);
-}
-
-#[test]
 fn a_mistyped_peer_name_is_corrected() {
     let text = rule("direction = \"in\"\npeers = [\"app-server\", \"backup\"]");
     assert_snapshot!(errors(&format!("{text}\n[peers]\napp-servers = [\"10.0.2.0/24\"]")), @r#"

@@ -7,6 +7,7 @@ mod containers;
 mod containers_page;
 mod declarations;
 mod documented;
+mod enforcement;
 mod exceptions;
 mod explained;
 mod flows;

@@ -1,0 +1,142 @@
+//! `mode` and `[port.enforce]`: what is read, what is refused, how two policies differ by them.
+
+use insta::assert_snapshot;
+use rstest::rstest;
+
+use super::super::compile::compile_any_mode;
+use super::super::difference::{Difference, Effect, difference};
+use super::super::{Enforcement, Mode, OnDaemonLoss, OnExisting, OnPosture, OnUnknown, Outline, Severity};
+use super::*;
+
+/// A policy whose only rule allows 10.0.9.9, with these keys of its port.
+fn text(keys: &str) -> String {
+    format!(
+        "version = 1\n[[port]]\nname = \"db\"\nport = 5432\n{keys}\n\
+         [[port.allow]]\nrole = \"r\"\ndirection = \"out\"\npeers = [\"10.0.9.9\"]\n"
+    )
+}
+
+fn read(keys: &str) -> (Policy, Outline) {
+    let read = compile_any_mode(&[source("policy.toml", &text(keys))]);
+    read.unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+fn errors(keys: &str) -> String {
+    let mut problems = problems(&text(keys));
+    problems.list.retain(|problem| problem.severity == Severity::Error);
+    problems.to_string()
+}
+
+#[rstest]
+#[case::warn("warn")]
+#[case::enforce("enforce")]
+fn a_mode_that_is_not_in_force_is_refused(#[case] mode: &str) {
+    let errors = errors(&format!("mode = \"{mode}\""));
+    let said = format!("policy.toml:5:8: error: this version does not have `mode = \"{mode}\"` yet");
+    assert!(errors.starts_with(&said), "{errors}");
+    assert!(errors.contains("write \"observe\" or remove the key"), "{errors}");
+}
+
+#[test]
+fn mistakes_in_modes_are_named_with_what_is_right() {
+    let keys = "mode = \"enforced\"\nenforce = { on_unknown = \"ask\", existing = true, posture = \"keep\", on_lost = 1 }";
+    assert_snapshot!(errors(keys), @r#"
+    policy.toml:5:8: error: there is no mode `enforced`
+     5 | mode = "enforced"
+       |        ^^^^^^^^^^
+       = help: did you mean `enforce`?
+
+    policy.toml:6:26: error: there is no value for `on_unknown`: `ask`
+     6 | enforce = { on_unknown = "ask", existing = true, posture = "keep", on_lost = 1 }
+       |                          ^^^^^
+       = help: write "allow", "deny"
+
+    policy.toml:6:44: error: expected a text, found `true`
+     6 | enforce = { on_unknown = "ask", existing = true, posture = "keep", on_lost = 1 }
+       |                                            ^^^^
+       = help: write it in quotes
+
+    policy.toml:6:60: error: there is no value for `posture`: `keep`
+     6 | xisting = true, posture = "keep", on_lost = 1 }
+       |                           ^^^^^^
+       = help: write "report", "reset"
+
+    policy.toml:6:68: error: `enforce` has no key `on_lost`
+     6 | = true, posture = "keep", on_lost = 1 }
+       |                           ^^^^^^^
+       = help: the keys here are `on_unknown`, `existing`, `posture`, `on_daemon_loss`
+    "#);
+}
+
+#[test]
+fn what_is_not_written_is_the_mildest() {
+    let (policy, outline) = read("");
+    let mild = Enforcement {
+        mode: Mode::Observe,
+        on_unknown: OnUnknown::Allow,
+        existing: OnExisting::Keep,
+        posture: OnPosture::Report,
+        on_daemon_loss: OnDaemonLoss::Keep,
+    };
+    assert_eq!(policy.port(5432).expect("declared").enforcement, mild);
+    assert_eq!(policy.port(3306).expect("of the catalog").enforcement, mild);
+    assert_eq!(outline.ports[0].enforcement, mild);
+}
+
+#[test]
+fn every_value_is_read_as_it_is_written() {
+    let strict = "mode = \"enforce\"\nenforce = { on_unknown = \"deny\", existing = \"reset\", posture = \"reset\", \
+                  on_daemon_loss = \"deny\" }";
+    let (policy, outline) = read(strict);
+    let expected = Enforcement {
+        mode: Mode::Enforce,
+        on_unknown: OnUnknown::Deny,
+        existing: OnExisting::Reset,
+        posture: OnPosture::Reset,
+        on_daemon_loss: OnDaemonLoss::Deny,
+    };
+    assert_eq!(policy.port(5432).expect("declared").enforcement, expected);
+    assert_eq!(outline.ports[0].enforcement, expected);
+    let explained = ActivePolicy::new(policy, DnsNames::default())
+        .explain(&connected(5432, "10.0.9.9", None), time("2026-01-01T00:00:00Z"));
+    assert_eq!(explained.port.expect("declared").mode, Mode::Enforce);
+}
+
+#[test]
+fn a_table_without_a_mode_that_needs_it_is_warned_of() {
+    let (policy, _) = read("[port.enforce]\non_unknown = \"deny\"");
+    let warned: Vec<_> = policy.warnings().iter().map(|problem| problem.message.as_str()).collect();
+    assert!(warned.iter().any(|text| text.contains("nothing is decided in the kernel")), "{warned:?}");
+}
+
+fn between(before: &str, now: &str) -> Vec<String> {
+    let line = |one: &Difference| {
+        let mark = match one.effect {
+            Effect::AllowsMore => "+",
+            Effect::AllowsLess => "-",
+            Effect::SaysOtherwise => "~",
+        };
+        format!("{mark} {}", one.text)
+    };
+    difference(&read(before).1, &read(now).1).iter().map(line).collect()
+}
+
+#[test]
+fn what_is_let_through_differs_where_the_kernel_denies() {
+    let enforce = |more: &str| format!("mode = \"enforce\"\nenforce = {{ {more} }}");
+    assert_eq!(between("", "mode = \"enforce\""), ["- mode is \"enforce\", before \"observe\""]);
+    assert_eq!(between("mode = \"enforce\"", "mode = \"warn\""), ["+ mode is \"warn\", before \"enforce\""]);
+    assert_eq!(between("", "mode = \"warn\""), ["~ mode is \"warn\", before \"observe\""]);
+    assert_eq!(
+        between(&enforce("on_unknown = \"deny\", posture = \"reset\""), &enforce("existing = \"reset\"")),
+        [
+            "+ on_unknown is \"allow\", before \"deny\"",
+            "+ posture is \"report\", before \"reset\"",
+            "- existing is \"reset\", before \"keep\"",
+        ]
+    );
+    assert_eq!(
+        between("mode = \"warn\"", "mode = \"warn\"\nenforce = { on_unknown = \"deny\" }"),
+        ["~ on_unknown is \"deny\", before \"allow\""]
+    );
+}
