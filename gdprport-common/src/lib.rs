@@ -11,6 +11,7 @@
 mod abi;
 mod checkpoint;
 mod counters;
+mod enforce;
 mod exec;
 mod overload;
 mod record;
@@ -21,6 +22,13 @@ mod tests;
 pub use abi::{ABI_VERSION, EXEC_ID_SEEDED, PORTS};
 pub use checkpoint::{CHECKPOINT_MAGIC, Checkpoint};
 pub use counters::{Counters, HOOKS, Hook, HookCounters};
+pub use enforce::{
+    CLASS_FIRST, CLASS_UNKNOWN, CLASS_UNLISTED, CLASS_WITHHELD, ENFORCE_CGROUP, ENFORCE_DENY,
+    ENFORCE_DENY_UNKNOWN, ENFORCE_EXE, ENFORCE_FOREVER, ENFORCE_GID, ENFORCE_OPEN, ENFORCE_PARTS,
+    ENFORCE_STEPS, ENFORCE_STEPS_CHAIN, ENFORCE_UID, ENFORCE_WARN, EnforceClassKey, EnforcePeer,
+    EnforcePeerKey, EnforcePort, EnforcePortKey, EnforceRule, EnforceRuleKey, EnforceStep, EnforceSteps,
+    EnforceStepsKey,
+};
 pub use exec::{ExecHeader, ExecRecord, FILE_CAP, FileState, KernelOffsets, MountOwner};
 pub use overload::{
     OVERLOAD_IN, OVERLOAD_NETWORKS, OVERLOAD_OUT, OVERLOAD_PEERS, OVERLOAD_PORTS, OverloadGroup, OverloadKey,

@@ -14,6 +14,7 @@ pub mod decode;
 pub mod delivery;
 mod departed;
 pub mod encode;
+pub mod enforce;
 pub mod event;
 pub mod evidence;
 pub mod executed;

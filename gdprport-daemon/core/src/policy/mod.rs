@@ -25,6 +25,9 @@ mod volume;
 pub use crate::written::{
     FILE_BYTES_MAX, FILES_MAX, Problem, Problems, Severity, Source, TOTAL_BYTES_MAX, nearest_name,
 };
+#[cfg(test)]
+pub(crate) use compile::compile_any_mode;
+pub(crate) use compile::{CompiledRule, CompiledSite, ItemId, PeerIndex, PortClaim};
 pub use compile::{Policy, PortInfo, catalog_and, catalog_only, compile, outline};
 pub use declared::{Controller, Emit, ProcessingRecord, TlsDemand};
 pub use difference::{Difference, Effect, What, difference};
@@ -36,7 +39,7 @@ pub use evaluate::{
 };
 pub use exception::About;
 pub use model::exactly;
-pub(crate) use model::loopback_nets;
+pub(crate) use model::{Fit, Pattern, ProcessKey, ProcessSpec, loopback_nets};
 pub use outline::{
     DeclaredPeer, DeclaredPort, DeclaredRule, DeclaredSite, Exception, Outline, PeerSet, Place,
 };

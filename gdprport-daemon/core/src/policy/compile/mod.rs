@@ -13,7 +13,7 @@ mod rule_index;
 mod tuples;
 
 pub(crate) use compiled_rule::CompiledRule;
-pub(crate) use peer_index::ItemId;
+pub(crate) use peer_index::{ItemId, PeerIndex};
 pub(crate) use policy::{CompiledDeclaration, CompiledSite};
 pub(crate) use ports::PortClaim;
 pub(crate) use rule_index::RuleIndex;

@@ -79,6 +79,11 @@ impl PeerIndex {
         }
     }
 
+    /// Every network that is written, with the items that it is in.
+    pub(crate) fn nets(&self) -> impl Iterator<Item = (IpNet, &[ItemId])> {
+        self.trie.iter().filter_map(|(net, node)| Some((net, &*self.nodes.get(*node as usize)?.items)))
+    }
+
     /// The host names that are used.
     pub(crate) fn host_names(&self) -> impl Iterator<Item = &str> {
         self.hosts.keys().map(AsRef::as_ref)

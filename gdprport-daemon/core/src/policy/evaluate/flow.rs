@@ -25,9 +25,9 @@ pub struct Evaluation {
 }
 
 /// What a flow falls under, and the remote services that it would fall under instead, did they contain the peer.
-pub(super) struct Claimed<'a> {
+pub(crate) struct Claimed<'a> {
     pub claim: &'a PortClaim,
-    earlier: &'a [PortClaim],
+    pub earlier: &'a [PortClaim],
     /// Whether a remote service contains the peer.
     pub by_peer: bool,
 }
@@ -85,7 +85,7 @@ impl ActivePolicy {
 
     /// The claim that a flow falls under. Accepted: the local one. Connected: the remote service that contains the
     /// peer, or else the local claim, or else the first remote one by name.
-    pub(super) fn claim(&self, facts: &Facts<'_>) -> Option<Claimed<'_>> {
+    pub(crate) fn claim(&self, facts: &Facts<'_>) -> Option<Claimed<'_>> {
         let policy = self.policy();
         let claims = policy.claims(facts.number());
         let first = claims.first()?;
@@ -120,7 +120,7 @@ impl ActivePolicy {
     }
 
     /// Whether it is a remote service with a host name that is not resolved: any peer may be it.
-    fn is_open(&self, claim: &PortClaim) -> bool {
+    pub(crate) fn is_open(&self, claim: &PortClaim) -> bool {
         self.service(claim).is_some_and(|item| {
             let hosts = &self.policy().services.items[item as usize].hosts;
             hosts.iter().any(|name| !self.names().is_resolved(name))

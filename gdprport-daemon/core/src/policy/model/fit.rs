@@ -12,7 +12,7 @@ pub(crate) enum Fit {
 
 impl Fit {
     /// Of two demands: both must match.
-    pub(super) const fn and(self, other: Self) -> Self {
+    pub(crate) const fn and(self, other: Self) -> Self {
         match (self, other) {
             (Self::Fails, _) | (_, Self::Fails) => Self::Fails,
             (Self::Withheld, _) | (_, Self::Withheld) => Self::Withheld,

@@ -119,6 +119,19 @@ impl ProcessSpec {
         self.labels = labels.into_boxed_slice();
     }
 
+    /// What the rule asks by these keys, and nothing else.
+    pub(crate) fn only(&self, keys: &[ProcessKey]) -> Self {
+        let mut only = Self::default();
+        for key in keys {
+            only.set(*key, self.patterns(*key).to_vec());
+            if *key == ProcessKey::Label {
+                only.labels = self.labels.clone();
+                only.of_container |= !self.labels.is_empty();
+            }
+        }
+        only
+    }
+
     /// The patterns of a key but for those of labels.
     pub(crate) const fn patterns(&self, key: ProcessKey) -> &[Pattern] {
         &self.keys[key as usize]

@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 use rstest::rstest;
 
-use super::super::compile::compile_any_mode;
+use super::super::compile_any_mode;
 use super::super::difference::{Difference, Effect, difference};
 use super::super::{Enforcement, Mode, OnDaemonLoss, OnExisting, OnPosture, OnUnknown, Outline, Severity};
 use super::*;

@@ -5,6 +5,7 @@
 mod container_mistakes;
 mod containers;
 mod containers_page;
+mod decided;
 mod declarations;
 mod documented;
 mod enforcement;
@@ -13,6 +14,7 @@ mod explained;
 mod flows;
 mod generated;
 mod listeners;
+mod lowered;
 mod mistakes;
 mod naming;
 mod nat;

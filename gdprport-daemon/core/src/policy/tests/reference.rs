@@ -108,7 +108,7 @@ type Distance<'a> = (bool, usize, usize, bool, [bool; 12], String, Vec<&'a str>)
 
 /// The verdict on one line, as `line` writes it but for what is missing. What the port demands of TLS is read as one
 /// more key of every rule.
-fn naive(demand: usize, rules: &[Rule], asked: &Asked) -> String {
+pub(super) fn naive(demand: usize, rules: &[Rule], asked: &Asked) -> String {
     let (tls, called) = naive_tls(demand, asked);
     let process = asked.process.as_ref().filter(|process| process.attribution != Attribution::Unknown);
     let mut undecided: Option<(usize, String, usize)> = None;
@@ -205,11 +205,8 @@ pub(super) fn evaluate(policy: &ActivePolicy, asked: &Asked) -> Verdict {
     with_facts(policy, asked, |policy, facts| policy.evaluate(facts, time(NOW)))
 }
 
-fn with_facts<T>(
-    policy: &ActivePolicy,
-    asked: &Asked,
-    ask: impl FnOnce(&ActivePolicy, &Facts<'_>) -> T,
-) -> T {
+/// The policy with the host names as they are resolved when it is asked.
+pub(super) fn named(policy: &ActivePolicy, asked: &Asked) -> ActivePolicy {
     let names = HOSTS.iter().zip(&asked.hosts).filter_map(|(host, state)| {
         let resolution = match state.clone()? {
             None => Resolution::Unresolved("no such host".to_owned()),
@@ -217,7 +214,15 @@ fn with_facts<T>(
         };
         Some(((*host).into(), resolution))
     });
-    let policy = policy.with_names(DnsNames::new(names));
+    policy.with_names(DnsNames::new(names))
+}
+
+pub(super) fn with_facts<T>(
+    policy: &ActivePolicy,
+    asked: &Asked,
+    ask: impl FnOnce(&ActivePolicy, &Facts<'_>) -> T,
+) -> T {
+    let policy = named(policy, asked);
     let process = asked.process.as_ref();
     let facts =
         if asked.inward { accepted(5432, asked.peer, process) } else { connected(5432, asked.peer, process) };

@@ -1,0 +1,170 @@
+//! The tables by which the kernel side decides connections: their keys and values.
+//!
+//! Belongs here: layouts and reserved numbers. How a policy becomes tables, and the algorithm that reads them, is
+//! `gdprport_core::enforce`. Every key begins with the generation, so that two policies are in the same maps while one
+//! replaces the other, and a decision reads one of them only.
+//!
+//! A decision: number → [`EnforcePort`] → peer, by the longest prefix → [`EnforcePeer`] → its [`EnforceSteps`]. Each step
+//! is a bucket of rules and which parts of the caller's identity they ask for: one look-up of [`EnforceRuleKey`] by the
+//! classes of these parts. The caller may, if one of the rules found is not past its end.
+
+/// The parts of an identity that rules ask about; each value of a part has a class.
+pub const ENFORCE_PARTS: usize = 4;
+/// The file that the caller runs: the fingerprint of its path.
+pub const ENFORCE_EXE: usize = 0;
+/// The caller's real user id.
+pub const ENFORCE_UID: usize = 1;
+/// The caller's real group id.
+pub const ENFORCE_GID: usize = 2;
+/// The caller's cgroup, by its id: unit, slice and container.
+pub const ENFORCE_CGROUP: usize = 3;
+
+/// The class of a value that no table names.
+pub const CLASS_UNLISTED: u32 = 0;
+/// The class of a part that is not known of the caller.
+pub const CLASS_UNKNOWN: u32 = 1;
+/// The class of a part that the caller withheld: no rule that asks for it allows.
+pub const CLASS_WITHHELD: u32 = 2;
+/// The first class that is no such.
+pub const CLASS_FIRST: u32 = 3;
+
+/// Steps of one [`EnforceSteps`].
+pub const ENFORCE_STEPS: usize = 8;
+/// Most [`EnforceSteps`] of one peer: 64 look-ups bound a decision.
+pub const ENFORCE_STEPS_CHAIN: usize = 8;
+
+/// In [`EnforceRule`]: it never ends.
+pub const ENFORCE_FOREVER: u64 = u64::MAX;
+
+/// In [`EnforcePeer::flags`]: what is not allowed would be denied, and is marked so (`mode = "warn"`).
+pub const ENFORCE_WARN: u8 = 1;
+/// In [`EnforcePeer::flags`]: what is not allowed is denied.
+pub const ENFORCE_DENY: u8 = 2;
+/// In [`EnforcePeer::flags`]: so is what is unknown.
+pub const ENFORCE_DENY_UNKNOWN: u8 = 4;
+/// In [`EnforcePeer::flags`]: the peer may belong to another declaration, so that nothing is known.
+pub const ENFORCE_OPEN: u8 = 8;
+
+/// Key of a port that is decided.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct EnforcePortKey {
+    /// The generation.
+    pub generation: u32,
+    /// The TCP port, host byte order: the local one of an accepted connection, the peer's of one that is made here.
+    pub number: u32,
+}
+
+/// What a port is decided by.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EnforcePort {
+    /// The group of peers of connections that are accepted; ports with the same declarations share one.
+    pub accepted: u32,
+    /// The group of peers of connections that are made here.
+    pub connected: u32,
+}
+
+/// Key of a network of peers, for the longest prefix.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct EnforcePeerKey {
+    /// Bits of what follows that count: 64 for generation and group, and those of the address.
+    pub prefix: u32,
+    /// The generation.
+    pub generation: u32,
+    /// The group, of [`EnforcePort`].
+    pub group: u32,
+    /// The address in network byte order; of IPv4 the mapped one, `::ffff:a.b.c.d`.
+    pub address: [u32; 4],
+}
+
+/// What a peer is decided by.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EnforcePeer {
+    /// The number of the first [`EnforceSteps`]; 0: there is none, so that nothing is allowed.
+    pub steps: u32,
+    /// The declaration that the peer falls under, by its place in the policy.
+    pub declaration: u32,
+    /// `ENFORCE_*` bits.
+    pub flags: u8,
+    /// Which parts of the identity some step asks for: bit n for part n.
+    pub parts: u8,
+    /// Always 0.
+    pub reserved: u16,
+}
+
+/// Key of a list of steps.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct EnforceStepsKey {
+    /// The generation.
+    pub generation: u32,
+    /// Its number, from 1.
+    pub number: u32,
+}
+
+/// Some rules, among which those are that allow the caller.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EnforceStep {
+    /// Their number.
+    pub bucket: u32,
+    /// Which parts of the identity they ask for: bit n for part n.
+    pub parts: u32,
+}
+
+/// Steps of a peer.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EnforceSteps {
+    /// How many there are.
+    pub count: u32,
+    /// The number of those that follow; 0: none do.
+    pub next: u32,
+    /// The steps.
+    pub steps: [EnforceStep; ENFORCE_STEPS],
+}
+
+/// Key of a value's class, a `u32`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct EnforceClassKey {
+    /// The generation.
+    pub generation: u32,
+    /// Which part of an identity it is: `ENFORCE_EXE` and others.
+    pub part: u32,
+    /// The value: an id in the first word and 0, or both words of a fingerprint.
+    pub value: [u64; 2],
+}
+
+/// Key of the rules of a bucket that ask for these classes.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct EnforceRuleKey {
+    /// The generation.
+    pub generation: u32,
+    /// The bucket.
+    pub bucket: u32,
+    /// The class of each part that the bucket asks for, 0 for the others.
+    pub classes: [u32; ENFORCE_PARTS],
+}
+
+/// What the rules of one key say, in nanoseconds of `CLOCK_BOOTTIME`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EnforceRule {
+    /// The last moment at which one of them allows; 0: none does.
+    pub allows_until: u64,
+    /// The last moment at which one of them may allow, were more known; 0: none may.
+    pub unknown_until: u64,
+}
+
+const _: () = {
+    assert!(size_of::<EnforcePortKey>() == 8 && size_of::<EnforcePort>() == 8);
+    assert!(size_of::<EnforcePeerKey>() == 28 && size_of::<EnforcePeer>() == 12);
+    assert!(size_of::<EnforceStepsKey>() == 8 && size_of::<EnforceSteps>() == 72);
+    assert!(size_of::<EnforceClassKey>() == 24 && size_of::<EnforceRuleKey>() == 24);
+    assert!(size_of::<EnforceRule>() == 16);
+};

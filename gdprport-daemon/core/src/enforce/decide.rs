@@ -1,0 +1,221 @@
+//! Deciding a connection by the tables, step by step as it can be done in the kernel.
+//!
+//! The maps of the kernel are hash tables here; no step is left out or put together.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use gdprport_common::{
+    CLASS_UNKNOWN, CLASS_UNLISTED, CLASS_WITHHELD, ENFORCE_CGROUP, ENFORCE_DENY, ENFORCE_DENY_UNKNOWN,
+    ENFORCE_EXE, ENFORCE_GID, ENFORCE_OPEN, ENFORCE_PARTS, ENFORCE_STEPS_CHAIN, ENFORCE_UID, ENFORCE_WARN,
+    EnforceClassKey, EnforcePeer, EnforcePeerKey, EnforcePort, EnforcePortKey, EnforceRule, EnforceRuleKey,
+    EnforceSteps, EnforceStepsKey,
+};
+
+use super::tables::Tables;
+use crate::model::Direction;
+
+/// Who makes a connection, as far as the kernel knows it in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Caller {
+    /// Not known: a kernel thread, or whoever will accept.
+    Unknown,
+    /// A process.
+    Process {
+        /// The file that it runs.
+        executable: Executable,
+        /// Its real user id.
+        uid: u32,
+        /// Its real group id.
+        gid: u32,
+        /// Its cgroup's id.
+        cgroup: u64,
+    },
+}
+
+/// The file that a process runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Executable {
+    /// By the fingerprint of its path, which is proven.
+    Path([u64; 2]),
+    /// Not known.
+    Unknown,
+    /// Not known because the process saw to that.
+    Withheld,
+}
+
+/// Whether the rules allow a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// A rule allows it.
+    Allowed,
+    /// None does as far as is known, and one may.
+    Unknown,
+    /// None does.
+    Denied,
+}
+
+/// What becomes of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decided {
+    /// What the rules say.
+    pub decision: Decision,
+    /// Whether it is denied with `mode = "enforce"`, and would be with "warn".
+    pub denies: bool,
+    /// Whether the mode is "warn": it passes.
+    pub passes: bool,
+    /// The declaration that it falls under, by its place in the policy.
+    pub declaration: u32,
+}
+
+/// The kernel's maps.
+#[derive(Debug, Default)]
+pub struct Interpreter {
+    /// The generation that decisions read.
+    active: u32,
+    ports: HashMap<EnforcePortKey, EnforcePort>,
+    peers: HashMap<EnforcePeerKey, EnforcePeer>,
+    steps: HashMap<EnforceStepsKey, EnforceSteps>,
+    classes: HashMap<EnforceClassKey, u32>,
+    rules: HashMap<EnforceRuleKey, EnforceRule>,
+}
+
+impl Interpreter {
+    /// Adds the rows of a generation. No decision reads them until it is made the active one.
+    pub fn load(&mut self, tables: &Tables) {
+        self.ports.extend(tables.ports.iter().copied());
+        self.peers.extend(tables.peers.iter().copied());
+        self.steps.extend(tables.steps.iter().copied());
+        self.classes.extend(tables.classes.iter().copied());
+        self.rules.extend(tables.rules.iter().copied());
+    }
+
+    /// Lets decisions read this generation from now on.
+    pub const fn activate(&mut self, generation: u32) {
+        self.active = generation;
+    }
+
+    /// Removes the rows of a generation that no decision reads any more.
+    pub fn remove(&mut self, generation: u32) {
+        self.ports.retain(|key, _| key.generation != generation);
+        self.peers.retain(|key, _| key.generation != generation);
+        self.steps.retain(|key, _| key.generation != generation);
+        self.classes.retain(|key, _| key.generation != generation);
+        self.rules.retain(|key, _| key.generation != generation);
+    }
+
+    /// What becomes of a connection at this moment of `CLOCK_BOOTTIME`, which is not 0; `None`: it is not decided here.
+    #[must_use]
+    pub fn decide(
+        &self,
+        direction: Direction,
+        number: u16,
+        peer: IpAddr,
+        caller: Caller,
+        now_ns: u64,
+    ) -> Option<Decided> {
+        let generation = self.active;
+        let port = self.ports.get(&EnforcePortKey { generation, number: number.into() })?;
+        let group = match direction {
+            Direction::In => port.accepted,
+            Direction::Out => port.connected,
+        };
+        let peer = self.longest(generation, group, peer)?;
+        if peer.flags & (ENFORCE_WARN | ENFORCE_DENY) == 0 {
+            return None;
+        }
+        let classes = self.classes(generation, peer.parts, caller);
+        let (mut allows_until, mut unknown_until) = (0, 0);
+        let mut number = peer.steps;
+        for _ in 0..ENFORCE_STEPS_CHAIN {
+            if number == 0 {
+                break;
+            }
+            let Some(list) = self.steps.get(&EnforceStepsKey { generation, number }) else {
+                // A table that is not whole proves nothing.
+                unknown_until = u64::MAX;
+                break;
+            };
+            for (_, step) in (0..list.count).zip(&list.steps) {
+                let mut key = EnforceRuleKey { generation, bucket: step.bucket, classes };
+                for (part, class) in key.classes.iter_mut().enumerate() {
+                    if step.parts & (1 << part) == 0 {
+                        *class = 0;
+                    }
+                }
+                if let Some(rule) = self.rules.get(&key) {
+                    allows_until = allows_until.max(rule.allows_until);
+                    unknown_until = unknown_until.max(rule.unknown_until);
+                }
+            }
+            number = list.next;
+        }
+        let decision = if peer.flags & ENFORCE_OPEN != 0 {
+            Decision::Unknown
+        } else if now_ns <= allows_until {
+            Decision::Allowed
+        } else if now_ns <= unknown_until {
+            Decision::Unknown
+        } else {
+            Decision::Denied
+        };
+        let denies = match decision {
+            Decision::Allowed => false,
+            Decision::Unknown => peer.flags & ENFORCE_DENY_UNKNOWN != 0,
+            Decision::Denied => true,
+        };
+        let passes = peer.flags & ENFORCE_DENY == 0;
+        Some(Decided { decision, denies, passes, declaration: peer.declaration })
+    }
+
+    /// The longest prefix, as the kernel's trie finds it.
+    fn longest(&self, generation: u32, group: u32, peer: IpAddr) -> Option<&EnforcePeer> {
+        let whole = mapped(peer);
+        (0..=128_u32).rev().find_map(|bits| {
+            let key = EnforcePeerKey { prefix: 64 + bits, generation, group, address: cut(whole, bits) };
+            self.peers.get(&key)
+        })
+    }
+
+    fn classes(&self, generation: u32, parts: u8, caller: Caller) -> [u32; ENFORCE_PARTS] {
+        let Caller::Process { executable, uid, gid, cgroup } = caller else {
+            return [CLASS_UNKNOWN; ENFORCE_PARTS];
+        };
+        let of = |part: usize, value: [u64; 2]| {
+            if parts & (1 << part) == 0 {
+                return CLASS_UNLISTED;
+            }
+            let part = u32::try_from(part).expect("four parts");
+            let class = self.classes.get(&EnforceClassKey { generation, part, value });
+            class.copied().unwrap_or(CLASS_UNLISTED)
+        };
+        let mut classes = [CLASS_UNLISTED; ENFORCE_PARTS];
+        classes[ENFORCE_EXE] = match executable {
+            Executable::Path(fingerprint) => of(ENFORCE_EXE, fingerprint),
+            Executable::Unknown => CLASS_UNKNOWN,
+            Executable::Withheld => CLASS_WITHHELD,
+        };
+        classes[ENFORCE_UID] = of(ENFORCE_UID, [uid.into(), 0]);
+        classes[ENFORCE_GID] = of(ENFORCE_GID, [gid.into(), 0]);
+        classes[ENFORCE_CGROUP] = of(ENFORCE_CGROUP, [cgroup, 0]);
+        classes
+    }
+}
+
+/// An address as the tables have it: 128 bits, of IPv4 the mapped one.
+pub(super) fn mapped(address: IpAddr) -> u128 {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(v6) => v6.to_bits(),
+    }
+}
+
+/// The first bits of an address, as words in network byte order.
+pub(super) fn cut(address: u128, bits: u32) -> [u32; 4] {
+    let kept = if bits == 0 { 0 } else { address & (u128::MAX << (128 - bits)) };
+    let bytes = kept.to_be_bytes();
+    std::array::from_fn(|word| {
+        let at = 4 * word;
+        u32::from_ne_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+    })
+}

@@ -1,0 +1,133 @@
+//! The policy of the ports with a mode as tables.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use gdprport_common::{
+    ENFORCE_CGROUP, ENFORCE_EXE, ENFORCE_GID, ENFORCE_PARTS, ENFORCE_UID, EnforceClassKey, EnforcePortKey,
+    EnforceRuleKey,
+};
+
+use super::fingerprint::Fingerprint;
+use super::known::{Clock, Known};
+use super::parts::Part;
+use super::peers::Peers;
+use super::rules::{Buckets, Demands};
+use super::tables::{Tables, TooLarge};
+use crate::model::Process;
+use crate::policy::{ActivePolicy, CompiledRule, PortClaim};
+
+/// Lowers the policy of the ports with a mode to the tables of a generation, which is not 0.
+///
+/// What the tables say is what [`ActivePolicy::evaluate`] says of the rules at that moment, with these host names: they are made
+/// again when a name resolves to other addresses, when the clock is set, and when what is known of users changes.
+///
+/// # Errors
+/// More than the kernel's tables have room for.
+pub fn lower(
+    active: &ActivePolicy,
+    known: &Known,
+    clock: Clock,
+    fingerprint: Fingerprint,
+    generation: u32,
+) -> Result<Tables, TooLarge> {
+    let policy = active.policy();
+    let mut numbers: BTreeMap<u16, &[PortClaim]> = BTreeMap::new();
+    for info in policy.watched().filter(|info| !info.enforcement.mode.is_observe()) {
+        numbers.entry(info.number).or_insert_with(|| policy.claims(info.number));
+    }
+    let mut tables = Tables::default();
+    if numbers.is_empty() {
+        return Ok(tables);
+    }
+    let mut declarations: Vec<usize> = numbers
+        .values()
+        .flat_map(|claims| claims.iter())
+        .filter(|claim| !claim.info.enforcement.mode.is_observe())
+        .filter_map(|claim| claim.declaration)
+        .collect();
+    declarations.sort_unstable();
+    declarations.dedup();
+    let rules = || {
+        declarations
+            .iter()
+            .flat_map(|number| policy.declarations[*number].rules.iter().map(move |rule| (*number, rule)))
+    };
+
+    let mut parts: [Part; ENFORCE_PARTS] = std::array::from_fn(Part::new);
+    let demands: Vec<Demands> = rules().map(|(_, rule)| demands(&mut parts, rule)).collect();
+    list_values(&mut parts, known, fingerprint)?;
+    let mut buckets = Buckets::new(&parts);
+    for ((declaration, rule), demands) in rules().zip(demands) {
+        let is_unresolved = |item: &u32| {
+            let hosts = &policy.peers.items[*item as usize].hosts;
+            hosts.iter().any(|name| !active.names().is_resolved(name))
+        };
+        let anywhere = known.translates || rule.peers.iter().any(is_unresolved);
+        buckets.add((declaration, rule), demands, anywhere, clock)?;
+    }
+    let mut peers = Peers::new(active, &buckets, generation, known.translates);
+    for (number, claims) in numbers {
+        let key = EnforcePortKey { generation, number: number.into() };
+        tables.ports.push((key, peers.port(number, claims)?));
+    }
+    (tables.peers, tables.steps) = (peers.peers, peers.steps);
+    for (part, values) in (0..).zip(&parts) {
+        let rows = values.values.iter();
+        tables
+            .classes
+            .extend(rows.map(|(value, class)| (EnforceClassKey { generation, part, value: *value }, *class)));
+    }
+    let rows = buckets.rules.into_iter();
+    let key = |bucket, classes| EnforceRuleKey { generation, bucket, classes };
+    tables.rules = rows.map(|((bucket, classes), rule)| (key(bucket, classes), rule)).collect();
+    Ok(tables)
+}
+
+/// What a rule asks of each part.
+fn demands(parts: &mut [Part; ENFORCE_PARTS], rule: &CompiledRule) -> Demands {
+    let spec = rule.process.as_deref();
+    let mut demands = [None; ENFORCE_PARTS];
+    for (demand, part) in demands.iter_mut().zip(parts) {
+        *demand = spec.and_then(|spec| part.demand(spec));
+    }
+    demands
+}
+
+/// Gives every value that rules name, or that is known, its class.
+fn list_values(
+    parts: &mut [Part; ENFORCE_PARTS],
+    known: &Known,
+    fingerprint: Fingerprint,
+) -> Result<(), TooLarge> {
+    parts.iter_mut().for_each(Part::begin);
+    let mut executables: Vec<Arc<str>> =
+        parts[ENFORCE_EXE].named_values().chain(&known.executables).cloned().collect();
+    executables.sort_unstable();
+    executables.dedup();
+    for path in executables {
+        let value = fingerprint.of(&path);
+        parts[ENFORCE_EXE].list(value, &Process { exe: Some(path), ..Process::UNKNOWN })?;
+    }
+    // Names of the numbers that rules name may be known or not.
+    let all = |part: &Part, accounts: &[(u32, Option<Arc<str>>)]| {
+        let mut all: BTreeMap<u32, Option<Option<Arc<str>>>> = part.numbers().map(|id| (id, None)).collect();
+        all.insert(u32::MAX, None);
+        all.extend(accounts.iter().map(|(id, name)| (*id, Some(name.clone()))));
+        all
+    };
+    for (uid, name) in all(&parts[ENFORCE_UID], &known.users) {
+        let names_pending = name.is_none();
+        let like = Process { uid, user: name.flatten(), names_pending, ..Process::UNKNOWN };
+        parts[ENFORCE_UID].list([uid.into(), 0], &like)?;
+    }
+    for (gid, name) in all(&parts[ENFORCE_GID], &known.groups) {
+        let names_pending = name.is_none();
+        let like = Process { gid, group: name.flatten(), names_pending, ..Process::UNKNOWN };
+        parts[ENFORCE_GID].list([gid.into(), 0], &like)?;
+    }
+    for cgroup in &known.cgroups {
+        parts[ENFORCE_CGROUP].list([cgroup.id, 0], &cgroup.member())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,24 @@
+//! What the kernel decides connections by: the policy as plain tables, and the algorithm that reads them.
+//!
+//! Belongs here: lowering the policy of the ports with a mode (`lower`: `parts` gives values of an identity their classes,
+//! `rules` puts rules into buckets, `peers` says which buckets an address reaches), the tables (`tables`) within their
+//! bounds, and `decide`, which reads them as a kernel program can: by look-ups, in bounded steps. Layouts are `gdprport_common`'s. Writing the
+//! tables, and keeping what they know of the host current, is the daemon's.
+//!
+//! What the tables say is what the evaluator (`crate::policy`) says at that moment of the same facts, but for one thing: the
+//! kernel may know less, and then says *unknown*, never anything else.
+
+mod decide;
+mod fingerprint;
+mod known;
+mod lower;
+mod parts;
+mod peers;
+mod rules;
+mod tables;
+
+pub use decide::{Caller, Decided, Decision, Executable, Interpreter};
+pub use fingerprint::Fingerprint;
+pub use known::{Cgroup, Clock, Known};
+pub use lower::lower;
+pub use tables::{Tables, TooLarge};

@@ -1,0 +1,124 @@
+//! Rules as buckets: which rules one look-up finds, and what they say.
+
+use std::collections::{BTreeMap, HashMap};
+
+use gdprport_common::{CLASS_UNKNOWN, ENFORCE_EXE, ENFORCE_FOREVER, ENFORCE_PARTS, EnforceRule, EnforceStep};
+
+use super::known::Clock;
+use super::parts::{DemandId, Part};
+use super::tables::{RULES_MAX, TooLarge};
+use crate::model::Direction;
+use crate::policy::{CompiledRule, ItemId};
+
+/// Where peers have to be for the rules of a bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Reach {
+    /// In this item.
+    Item(ItemId),
+    /// Nobody knows: they may be anywhere, and what these rules allow is unknown.
+    Anywhere,
+}
+
+/// The rules of a declaration and direction that reach the same peers.
+pub(super) type Place = (usize, Direction, Reach);
+
+/// What rules ask of each part.
+pub(super) type Demands = [Option<DemandId>; ENFORCE_PARTS];
+
+/// All buckets, and what the rules in them say.
+pub(super) struct Buckets {
+    /// By part and demand.
+    classes: [Vec<Vec<(u32, bool)>>; ENFORCE_PARTS],
+    numbers: HashMap<Place, BTreeMap<u32, u32>>,
+    count: u32,
+    pub rules: BTreeMap<(u32, [u32; ENFORCE_PARTS]), EnforceRule>,
+}
+
+impl Buckets {
+    pub(super) fn new(parts: &[Part; ENFORCE_PARTS]) -> Self {
+        let classes = std::array::from_fn(|part| parts[part].classes_by_demand());
+        Self { classes, numbers: HashMap::new(), count: 0, rules: BTreeMap::new() }
+    }
+
+    /// The steps that find the rules of a place.
+    pub(super) fn steps(&self, place: Place) -> impl Iterator<Item = EnforceStep> {
+        let buckets = self.numbers.get(&place).into_iter().flatten();
+        buckets.map(|(parts, bucket)| EnforceStep { bucket: *bucket, parts: *parts })
+    }
+
+    /// Puts a rule into its buckets: of every item that it allows, and of `anywhere` if it may allow what is not known to
+    /// be in one.
+    pub(super) fn add(
+        &mut self,
+        (declaration, rule): (usize, &CompiledRule),
+        demands: Demands,
+        anywhere: bool,
+        clock: Clock,
+    ) -> Result<(), TooLarge> {
+        if rule.until.is_some_and(|until| until < clock.now) {
+            return Ok(());
+        }
+        let until = rule.until.map_or(ENFORCE_FOREVER, |until| clock.boot_ns(until));
+        let combinations = self.combinations(demands)?;
+        let items = rule.peers.iter().map(|item| (Reach::Item(*item), true));
+        for (reach, certain) in items.chain(anywhere.then_some((Reach::Anywhere, false))) {
+            let bucket = self.bucket((declaration, rule.direction, reach), demands);
+            for (classes, meets) in &combinations {
+                let entry = self.rules.entry((bucket, *classes)).or_default();
+                let last = if certain && *meets { &mut entry.allows_until } else { &mut entry.unknown_until };
+                *last = (*last).max(until);
+            }
+            check(self.rules.len())?;
+        }
+        Ok(())
+    }
+
+    /// The bucket of a place for rules that ask for the same parts.
+    fn bucket(&mut self, place: Place, demands: Demands) -> u32 {
+        let parts = (0..)
+            .zip(demands)
+            .filter(|(_, demand)| demand.is_some())
+            .fold(0, |bits, (part, _)| bits | 1 << part);
+        let count = &mut self.count;
+        *self.numbers.entry(place).or_default().entry(parts).or_insert_with(|| {
+            *count += 1;
+            *count
+        })
+    }
+
+    /// The classes of callers that meet these demands, and whether for certain.
+    ///
+    /// A caller of whom nothing is known is one of them. Otherwise the kernel knows all parts but perhaps the executable,
+    /// even if a value of them is not listed.
+    fn combinations(&self, demands: Demands) -> Result<Vec<([u32; ENFORCE_PARTS], bool)>, TooLarge> {
+        let mut found = vec![([0; ENFORCE_PARTS], true)];
+        for (part, demand) in demands.iter().enumerate() {
+            let Some(demand) = demand else { continue };
+            let of_executable = (part == ENFORCE_EXE).then_some((CLASS_UNKNOWN, false));
+            let classes = self.classes[part][*demand as usize].iter().copied().chain(of_executable);
+            let classes: Vec<_> = classes.collect();
+            check(found.len().saturating_mul(classes.len()))?;
+            let with = |(known, certain): ([u32; ENFORCE_PARTS], bool)| {
+                classes.iter().map(move |(class, meets)| {
+                    let mut known = known;
+                    known[part] = *class;
+                    (known, certain && *meets)
+                })
+            };
+            found = found.into_iter().flat_map(with).collect();
+        }
+        if demands.iter().any(Option::is_some) {
+            found.push((demands.map(|demand| demand.map_or(0, |_| CLASS_UNKNOWN)), false));
+        }
+        Ok(found)
+    }
+}
+
+fn check(entries: usize) -> Result<(), TooLarge> {
+    TooLarge::check(
+        entries,
+        RULES_MAX,
+        "entries for their rules",
+        "write fewer rules, or ask for fewer keys with wildcards in them",
+    )
+}
