@@ -46,7 +46,10 @@ pub(crate) enum BindError {
         directory: PathBuf,
     },
     /// The system refused.
-    #[error("cannot {doing} {}: {source}", path.display())]
+    #[error(
+        "cannot {doing} {}: {source}; start it as root, or choose a path whose directory it may write with --socket",
+        path.display()
+    )]
     Io { doing: &'static str, path: PathBuf, source: io::Error },
 }
 
@@ -250,6 +253,16 @@ mod tests {
         fs::write(&path, "precious").expect("write");
         assert!(matches!(take(&path, None), Err(BindError::NotASocket(_))));
         assert_eq!(fs::read(&path).expect("read"), b"precious");
+    }
+
+    #[test]
+    fn a_lock_that_cannot_be_opened_says_what_to_do() {
+        let dir = tempfile::tempdir().expect("directory");
+        let path = dir.path().join("control.sock");
+        std::os::unix::fs::symlink("elsewhere", dir.path().join("control.sock.lock")).expect("link");
+        let error = take(&path, None).expect_err("a link is not followed").to_string();
+        assert!(error.starts_with("cannot open the lock file "), "{error}");
+        assert!(error.contains("; start it as root, or choose ") && error.contains("--socket"), "{error}");
     }
 
     #[test]
