@@ -51,7 +51,7 @@ pub(crate) use evidence::{Evidence, judge_alone};
 pub(crate) use first_look::{FirstLook, FirstLookTo};
 pub(crate) use incident::{Asked, PastOf, incident};
 pub(crate) use options::{RunError, RunOptions};
-pub(crate) use policy::{PolicyError, PolicyFiles, Trust, Written};
+pub(crate) use policy::{PolicyError, PolicyFiles, Trust, Written, exposed_where_written};
 pub(crate) use privacy::{read_key, rotate};
 pub(crate) use records::{Recorded, records};
 pub(crate) use run::run;

@@ -18,7 +18,7 @@ pub fn learned(source: &Source, written: &Outline) {
     let number = written.ports.iter().find_map(|port| Some(*port.numbers.first()?.start()));
     let rows = rows(number.unwrap_or(5432));
     let seen = seen(&rows);
-    let context = Context { host: "host", at: Timestamp::UNIX_EPOCH, version: "0", file: None };
+    let context = Context { host: "host", at: Timestamp::UNIX_EPOCH, version: "0", next: &[] };
     let asked = Asked { rows: &rows, seen: &seen, include_violations: false, context: &context };
     let merged = |source: &Source| match merge(&asked, source, &[]) {
         Ok(proposal) => Some(proposal.text),

@@ -16,8 +16,8 @@ pub struct Context<'c> {
     pub at: Timestamp,
     /// This program's version.
     pub version: &'c str,
-    /// The file that it is written to; `None`: not known.
-    pub file: Option<&'c str>,
+    /// The commands that check it and put it in force, in their order.
+    pub next: &'c [&'c str],
 }
 
 /// Where it comes from and what to do with it.
@@ -51,9 +51,7 @@ pub(super) fn preface(page: &mut Page, seen: &Seen, context: &Context<'_>, blank
         "2. ",
         &format!("Fill in what is marked {BLANK} ({blanks}). Only you know it; gdprport never guesses it."),
     );
-    let file = context.file.map_or_else(|| "policy.toml".to_owned(), clean);
-    page.item("3. ", &format!("gdprport policy check {file}"));
-    page.item("4. ", &format!("sudo gdprport daemon run --policy {file}"));
+    next(page, 3, context);
     if !seen.unseen.is_empty() {
         page.comment("");
         page.comment("What could not be seen, so that it may be missing here:");
@@ -62,6 +60,13 @@ pub(super) fn preface(page: &mut Page, seen: &Seen, context: &Context<'_>, blank
     page.blank();
     page.line("version = 1");
     page.blank();
+}
+
+/// The commands that follow, numbered from this step on.
+pub(super) fn next(page: &mut Page, first: usize, context: &Context<'_>) {
+    for (step, command) in (first..).zip(context.next) {
+        page.item(&format!("{step}. "), &clean(command));
+    }
 }
 
 /// The controller, with blanks for what was not answered; how many they are.

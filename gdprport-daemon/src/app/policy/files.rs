@@ -37,6 +37,13 @@ pub(crate) enum Trust {
     Anyone,
 }
 
+/// Whether root's daemon would refuse a file that this process writes there.
+pub(crate) fn exposed_where_written(file: &Path) -> bool {
+    let directory = file.parent().filter(|directory| !directory.as_os_str().is_empty());
+    let exposed = || exposure(directory.unwrap_or(Path::new("."))).is_ok_and(|found| found.is_some());
+    !rustix::process::geteuid().is_root() || exposed()
+}
+
 /// Why there is no policy.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PolicyError {

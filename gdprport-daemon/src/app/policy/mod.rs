@@ -6,4 +6,6 @@ mod dns;
 mod files;
 
 pub(crate) use dns::{Resolver, log_changes, needed_by};
-pub(crate) use files::{Loaded, PolicyError, PolicyFiles, RELOAD_WITHIN, Trust, Written};
+pub(crate) use files::{
+    Loaded, PolicyError, PolicyFiles, RELOAD_WITHIN, Trust, Written, exposed_where_written,
+};

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail};
 use jiff::Timestamp;
@@ -14,10 +14,10 @@ use super::super::format::{clean, counted};
 use super::super::screen::{Output, choice};
 use super::super::tone::Tone;
 use super::ask::{Questions, ask, file};
-use super::files::{ETC, open_ledger, policy_files};
+use super::files::{ETC, open_ledger};
 use super::new_file::{self, write_new};
 use super::scan;
-use crate::app::{self, Trust};
+use crate::app;
 use gdprport_core::learn::{self, Answers, Context, ControllerAnswer, Seen, Starter, Which};
 use gdprport_core::policy::{Source, compile};
 
@@ -75,8 +75,9 @@ pub(super) fn run(
     }
     let output = named.or(chosen.as_deref());
     let host = app::host_name();
-    let file = output.map(|path| path.display().to_string());
-    let context = Context { host: &host, at: now, version: env!("CARGO_PKG_VERSION"), file: file.as_deref() };
+    let commands = next_commands(output.unwrap_or(Path::new("policy.toml")), &in_force_at(), socket);
+    let shown: Vec<&str> = commands.iter().map(String::as_str).collect();
+    let context = Context { host: &host, at: now, version: env!("CARGO_PKG_VERSION"), next: &shown };
     let starter = learn::starter(&seen, &answers, &context);
     // What `policy check` would refuse is never handed out.
     let source = Source { name: "the starter policy".to_owned(), text: starter.text.clone() };
@@ -103,7 +104,7 @@ pub(super) fn run(
         };
         out.value(&report)?;
     } else {
-        next(color, output, socket, &seen, &starter);
+        next(color, output, &commands, &seen, &starter);
     }
     Ok(Exit::Fine)
 }
@@ -133,7 +134,7 @@ fn of_ledger(args: &InitArgs, now: Timestamp) -> anyhow::Result<Seen> {
 }
 
 /// What there is to do next.
-fn next(color: Color, output: Option<&Path>, socket: &Path, seen: &Seen, starter: &Starter) {
+fn next(color: Color, output: Option<&Path>, commands: &[String], seen: &Seen, starter: &Starter) {
     let what = format!(
         "{}, {}, {} left",
         counted(starter.ports as u64, "port"),
@@ -168,18 +169,17 @@ fn next(color: Color, output: Option<&Path>, socket: &Path, seen: &Seen, starter
         };
         say(color, Tone::Plain, &text);
     }
-    let present = Path::new(ETC).join("policy.toml");
+    let present = in_force_at();
     match output {
         None => say(
             color,
             Tone::Plain,
             "next: keep it in a file (--output policy.toml), read it, and fill in the blanks",
         ),
-        Some(output) => {
+        Some(_) => {
             say(color, Tone::Plain, "next: read it, fill in the blanks, then");
-            say(color, Tone::Plain, &format!("  gdprport policy check {}", clean(&file)));
-            for command in in_force(output, &present, socket) {
-                say(color, Tone::Plain, &format!("  {}", clean(&command)));
+            for command in commands {
+                say(color, Tone::Plain, &format!("  {}", clean(command)));
             }
         }
     }
@@ -196,27 +196,35 @@ fn next(color: Color, output: Option<&Path>, socket: &Path, seen: &Seen, starter
     }
 }
 
-/// The commands that put a policy in force: where a daemon runs, by a reload. One that is in force already is not written over.
-fn in_force(output: &Path, present: &Path, socket: &Path) -> Vec<String> {
+/// Where the policy in force is read from.
+fn in_force_at() -> PathBuf {
+    Path::new(ETC).join("policy.toml")
+}
+
+/// The commands that check a policy which is about to be written there and put it in force, for the file and for the terminal:
+/// where a daemon runs, by a reload. One that is in force already is not written over.
+fn next_commands(output: &Path, present: &Path, socket: &Path) -> Vec<String> {
     let runs = match UnixStream::connect(socket) {
         Ok(_) => true,
         Err(error) => error.kind() == io::ErrorKind::PermissionDenied,
     };
     let file = output.display();
     let reload = "sudo gdprport daemon reload".to_owned();
+    let mut commands = vec![format!("gdprport policy check {file}")];
     match (output == present, runs) {
-        (true, true) => vec![reload],
-        (true, false) => vec!["sudo gdprport daemon run".to_owned()],
-        (false, true) if present.exists() => vec![format!("gdprport policy diff {ETC} {file}")],
-        (false, true) => vec![format!("sudo install -D -m 644 {file} {}", present.display()), reload],
+        (true, true) => commands.push(reload),
+        (true, false) => commands.push("sudo gdprport daemon run".to_owned()),
+        (false, true) if present.exists() => commands.push(format!("gdprport policy diff {ETC} {file}")),
+        (false, true) => {
+            commands.extend([format!("sudo install -D -m 644 {file} {}", present.display()), reload]);
+        }
         (false, false) => {
-            // As it stands, in a home for example, others than root may be able to change it.
-            let written = policy_files(vec![output.to_owned()]).check(Trust::Anyone);
-            let exposed = written.is_ok_and(|written| !written.exposed.is_empty());
-            let any_owner = if exposed { " --any-owner" } else { "" };
-            vec![format!("sudo gdprport daemon run --policy {file}{any_owner}")]
+            // In a home for example others than root can change it.
+            let any_owner = if app::exposed_where_written(output) { " --any-owner" } else { "" };
+            commands.push(format!("sudo gdprport daemon run --policy {file}{any_owner}"));
         }
     }
+    commands
 }
 
 /// Says something to the person, beside what goes to standard output.
@@ -224,4 +232,26 @@ fn say(color: Color, tone: Tone, text: &str) {
     let mut stderr = anstream::AutoStream::new(io::stderr().lock(), choice(color, &io::stderr()));
     // Nobody may be there to read it.
     let _ = writeln!(stderr, "{}", tone.paint(text));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_commands_are_those_of_this_host() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (file, present) = (dir.path().join("policy.toml"), dir.path().join("etc.toml"));
+        let socket = dir.path().join("control.sock");
+        let commands = |output: &Path| next_commands(output, &present, &socket)[1..].join("; ");
+        assert!(next_commands(&file, &present, &socket)[0].starts_with("gdprport policy check "));
+        assert!(commands(&file).starts_with("sudo gdprport daemon run --policy "), "{}", commands(&file));
+        assert_eq!(commands(&present), "sudo gdprport daemon run");
+        let _daemon = std::os::unix::net::UnixListener::bind(&socket).expect("a socket");
+        assert!(commands(&file).starts_with("sudo install "), "{}", commands(&file));
+        assert!(commands(&file).ends_with("; sudo gdprport daemon reload"), "{}", commands(&file));
+        assert_eq!(commands(&present), "sudo gdprport daemon reload");
+        std::fs::write(&present, "").expect("a file");
+        assert!(commands(&file).starts_with("gdprport policy diff /etc/gdprport "), "{}", commands(&file));
+    }
 }

@@ -56,8 +56,9 @@ pub(super) fn run(args: &LearnArgs, json: bool, color: Color, out: &mut Output) 
         None => Vec::new(),
     };
     let host = app::host_name();
-    let file = output.map(|path| path.display().to_string());
-    let context = Context { host: &host, at: now, version: env!("CARGO_PKG_VERSION"), file: file.as_deref() };
+    let commands = next_commands(output.unwrap_or(Path::new("policy.toml")));
+    let shown = commands.each_ref().map(String::as_str);
+    let context = Context { host: &host, at: now, version: env!("CARGO_PKG_VERSION"), next: &shown };
     let learned = shown_while("learning from the ledger", || learned(args, sources, &context))?;
     let Learned { proposal, changed, unseen, unknown } = learned;
     match output {
@@ -81,7 +82,7 @@ pub(super) fn run(args: &LearnArgs, json: bool, color: Color, out: &mut Output) 
             unseen: &unseen,
         })?;
     } else {
-        next(color, args, &proposal, changed, unknown.as_deref());
+        next(color, args, (&proposal, changed), &commands, unknown.as_deref());
     }
     Ok(Exit::Fine)
 }
@@ -137,9 +138,13 @@ fn seen(past: &Rows, now: Timestamp) -> anyhow::Result<Seen> {
 }
 
 /// What was proposed, and what there is to do next.
-fn next(color: Color, args: &LearnArgs, proposal: &Proposal, changed: bool, unknown: Option<&str>) {
-    let file = args.output.as_deref().map_or_else(|| "FILE".into(), |path| path.display().to_string());
-    let file = clean(&file);
+fn next(
+    color: Color,
+    args: &LearnArgs,
+    (proposal, changed): (&Proposal, bool),
+    commands: &[String],
+    unknown: Option<&str>,
+) {
     if !changed {
         say(
             color,
@@ -179,8 +184,14 @@ fn next(color: Color, args: &LearnArgs, proposal: &Proposal, changed: bool, unkn
         return;
     }
     say(color, Tone::Plain, "next: read it, decide on the comments, fill in the blanks, then");
-    say(color, Tone::Plain, &format!("  gdprport policy check {file}"));
-    say(color, Tone::Plain, &format!("  gdprport policy replay {file}"));
+    for command in commands {
+        say(color, Tone::Plain, &format!("  {}", clean(command)));
+    }
+}
+
+/// The commands that check a proposal, for the file and for the terminal.
+fn next_commands(output: &Path) -> [String; 2] {
+    ["check", "replay"].map(|judge| format!("gdprport policy {judge} {}", output.display()))
 }
 
 /// Says something to the person, beside what goes to standard output.

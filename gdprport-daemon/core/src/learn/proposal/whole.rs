@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::header::controller;
+use super::super::header::{controller, next};
 use super::super::roles::Given;
 use super::super::seen::Source as SeenSource;
 use super::super::text::{BLANK, Page, clean};
@@ -97,9 +97,7 @@ fn preface(page: &mut Page, asked: &Asked<'_>, blanks: usize) {
         "3. ",
         &format!("Fill in what is marked {BLANK} ({blanks}). Only you know it; gdprport never guesses it."),
     );
-    let file = context.file.map_or_else(|| "policy.toml".to_owned(), clean);
-    page.item("4. ", &format!("gdprport policy check {file}"));
-    page.item("5. ", &format!("gdprport policy replay {file}"));
+    next(page, 4, context);
     page.comment("");
     page.comment(
         "By the lines `#proposal …` a later `policy learn --merge` knows what it has proposed already.",

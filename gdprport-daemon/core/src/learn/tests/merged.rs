@@ -38,7 +38,7 @@ pub(super) fn try_merge(
     include_violations: bool,
 ) -> Result<Proposal, MergeError> {
     let (rows, seen) = (numbered(edges), seen(edges));
-    let asked = Asked { rows: &rows, seen: &seen, include_violations, context: &CONTEXT };
+    let asked = Asked { rows: &rows, seen: &seen, include_violations, context: &LEARN };
     merge(&asked, &file(text), &[])
 }
 
@@ -117,7 +117,7 @@ port = [{ name = "customers-db", port = 5432, allow = [{ role = "serving", direc
         proposal.text
     );
     let (rows, seen) = (numbered(&edges()), seen(&edges()));
-    let asked = Asked { rows: &rows, seen: &seen, include_violations: false, context: &CONTEXT };
+    let asked = Asked { rows: &rows, seen: &seen, include_violations: false, context: &LEARN };
     let error = merge(&asked, &file(inline), &[]).expect_err("no table can be added").to_string();
     assert!(error.contains("policy.toml writes `port` as a value"), "{error}");
     for (text, key) in [
@@ -153,7 +153,7 @@ fn what_the_ledger_cannot_say_is_not_allowed() {
 #[test]
 fn a_drop_in_names_the_port_of_another_file() {
     let (rows, seen) = (numbered(&edges()), seen(&edges()));
-    let asked = Asked { rows: &rows, seen: &seen, include_violations: false, context: &CONTEXT };
+    let asked = Asked { rows: &rows, seen: &seen, include_violations: false, context: &LEARN };
     let main = PolicyFile { name: "main.toml".to_owned(), text: MINE.to_owned() };
     let proposal = merge(&asked, &file("version = 1\n"), std::slice::from_ref(&main)).expect("a policy");
     assert!(
@@ -179,7 +179,7 @@ fn a_port_served_elsewhere_is_not_declared_here_by_itself() {
 #[test]
 fn a_file_with_mistakes_is_refused_with_its_problems() {
     let (rows, seen) = (numbered(&edges()), seen(&edges()));
-    let asked = Asked { rows: &rows, seen: &seen, include_violations: false, context: &CONTEXT };
+    let asked = Asked { rows: &rows, seen: &seen, include_violations: false, context: &LEARN };
     let error = merge(&asked, &file("version = 1\nprot = 1\n"), &[]).expect_err("a mistake").to_string();
     assert!(error.contains("prot"), "{error}");
 }

@@ -28,8 +28,10 @@ const CONTEXT: Context<'_> = Context {
     host: "db-1",
     at: Timestamp::constant(1_796_000_000, 0),
     version: "0.1.0",
-    file: Some("policy.toml"),
+    next: &["gdprport policy check policy.toml", "sudo gdprport daemon run --policy policy.toml"],
 };
+const LEARN: Context<'_> =
+    Context { next: &["gdprport policy check policy.toml", "gdprport policy replay policy.toml"], ..CONTEXT };
 
 fn identity(unit: &str, exe: &str, user: &str) -> Identity {
     let some = |text: &str| (!text.is_empty()).then(|| text.into());

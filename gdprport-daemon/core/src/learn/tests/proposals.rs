@@ -78,7 +78,7 @@ pub(super) fn numbered(edges: &[Edge]) -> Vec<(i64, Edge)> {
 
 pub(super) fn learn(edges: &[Edge], include_violations: bool) -> Proposal {
     let (rows, seen) = (numbered(edges), seen(edges));
-    let asked = Asked { rows: &rows, seen: &seen, include_violations, context: &CONTEXT };
+    let asked = Asked { rows: &rows, seen: &seen, include_violations, context: &LEARN };
     propose(&asked).unwrap_or_else(|problems| panic!("{problems}"))
 }
 
