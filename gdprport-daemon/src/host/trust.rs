@@ -42,17 +42,23 @@ impl fmt::Display for Exposure {
         let Self { place, kind, how } = self;
         let place = place.display();
         match how {
-            // No `chown` of what may be somebody's home.
-            How::Owner(uid) if *kind == "directory" => {
-                write!(f, "the {kind} {place} belongs to user {uid} (keep it in a directory of root's)")
-            }
             How::Owner(uid) => {
-                write!(f, "the {kind} {place} belongs to user {uid} (`chown root {place}` mends it)")
+                let remedy = remedy_of_owner(&self.place, *kind == "directory");
+                write!(f, "the {kind} {place} belongs to user {uid} ({remedy})")
             }
             How::Mode(mode) => {
                 write!(f, "the {kind} {place} has mode {mode:04o} (`chmod go-w {place}` mends it)")
             }
         }
+    }
+}
+
+/// What to do about something that belongs to somebody else. No `chown` of a directory, which may be somebody's home.
+pub(crate) fn remedy_of_owner(place: &Path, directory: bool) -> String {
+    if directory {
+        "keep it in a directory of root's".to_owned()
+    } else {
+        format!("`chown root {}` mends it", place.display())
     }
 }
 
@@ -238,7 +244,10 @@ mod tests {
         );
         chown(&file, Some(0), None).expect("owner");
         chown(&etc, Some(65_534), None).expect("owner");
-        assert!(said(dir.path(), "etc/policy.toml").is_some_and(|said| said.contains("the directory /etc ")));
+        assert_eq!(
+            said(dir.path(), "etc/policy.toml").as_deref(),
+            Some("the directory /etc belongs to user 65534 (keep it in a directory of root's)")
+        );
         chown(&etc, Some(0), None).expect("owner");
         symlink("etc/policy.toml", dir.path().join("link")).expect("link");
         symlink(&etc, dir.path().join("way")).expect("link");

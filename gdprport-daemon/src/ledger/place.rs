@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
-use crate::host::trust::is_own;
+use crate::host::trust::{is_own, remedy_of_owner};
 
 /// Mode bits: the group or everybody may write.
 const OTHERS_WRITE: u32 = 0o022;
@@ -105,8 +105,9 @@ pub(super) fn size(path: &Path) -> u64 {
 fn exposed(kind: &str, path: &Path, meta: &Metadata, harmless: u32) -> Result<(), String> {
     let shown = path.display();
     if !is_own(meta.uid()) {
+        let remedy = remedy_of_owner(path, meta.is_dir());
         return Err(format!(
-            "the {kind} {shown} belongs to user {}, who could change the ledger (`chown root {shown}` mends it)",
+            "the {kind} {shown} belongs to user {}, who could change the ledger ({remedy})",
             meta.uid()
         ));
     }

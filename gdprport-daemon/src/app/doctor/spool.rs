@@ -46,11 +46,10 @@ fn wrong(path: &Path, error: Option<&str>) -> Option<(String, Option<String>)> {
         return Some((found.to_owned(), remedy.map(ToOwned::to_owned)));
     }
     if let Ok(Some(how)) = exposure_of_state(path) {
-        let remedy = "let only root change it: `chown root` and `chmod go-w` what is named here".to_owned();
-        return Some((
+        return says(
             format!("others than root can change {shown}, so nothing is stored: {how}"),
-            Some(remedy),
-        ));
+            "let only root and the service change it",
+        );
     }
     let extent = SpoolReader::open(path).and_then(|mut reader| reader.extent());
     if let Err(SpoolError::Newer { version, .. }) = extent {
