@@ -88,6 +88,10 @@ impl Page {
 
     /// The section that names other pages.
     pub(crate) fn see_also(&mut self, names: &[Name]) {
+        self.control("SH", &["DOCUMENTATION"]);
+        let where_to =
+            format!("What is called docs/PAGE.md here is in {} where a package installed it.", ui::DOCS);
+        self.text([roman(where_to)]);
         self.control("SH", &["SEE ALSO"]);
         let mut line = Vec::new();
         for (at, name) in names.iter().filter(|name| **name != self.name).enumerate() {

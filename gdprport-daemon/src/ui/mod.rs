@@ -41,7 +41,7 @@ use clap::{Command, CommandFactory as _, Parser};
 
 use self::cli::Cli;
 use self::exit::{Exit, message};
-pub use self::help::{TOPICS, Topic};
+pub use self::help::{DOCS, TOPICS, Topic};
 
 /// The definition of the command line: what the manual and the completions of shells are made from.
 #[must_use]

@@ -60,6 +60,12 @@ const FIXED: [(&str, &str); 8] = [
     ("packaging/gdprport.example.toml", "usr/share/doc/gdprport/gdprport.example.toml"),
 ];
 
+/// Pages that the help, errors, findings and manual pages name as `docs/PAGE.md`, with what these point to: decisions, pictures.
+const PAGES: (&str, &str) = ("docs", "usr/share/doc/gdprport/docs");
+
+/// What a page is, and what it shows.
+const PAGE_ENDS: [&str; 2] = [".md", ".svg"];
+
 /// Files of the checkout that keep their names.
 const FOLDERS: [(&str, &str); 5] = [
     ("docs/schema", "usr/share/gdprport/schema"),
@@ -93,6 +99,11 @@ pub(super) fn of(parts: &Parts, format: Format) -> Result<Vec<Entry>> {
     for (from, to) in FOLDERS {
         for (name, bytes) in files_below(&sh::workspace().join(from))? {
             entries.push(plain(format!("{to}/{name}"), bytes));
+        }
+    }
+    for (name, bytes) in files_below(&sh::workspace().join(PAGES.0))? {
+        if PAGE_ENDS.iter().any(|end| name.ends_with(end)) {
+            entries.push(plain(format!("{}/{name}", PAGES.1), bytes));
         }
     }
     for (name, bytes) in &parts.man {
@@ -207,7 +218,7 @@ pub(super) mod tests {
     }
 
     /// The files of a package and their modes, without those of folders that grow.
-    pub(in crate::package) const EXPECTED: [(&str, u32); 20] = [
+    pub(in crate::package) const EXPECTED: [(&str, u32); 24] = [
         ("etc/logrotate.d/gdprport", 0o644),
         ("usr/bin/gdprport", 0o755),
         ("usr/lib/systemd/system/gdprport-audit.service", 0o644),
@@ -218,6 +229,10 @@ pub(super) mod tests {
         ("usr/lib/tmpfiles.d/gdprport.conf", 0o644),
         ("usr/share/bash-completion/completions/gdprport", 0o644),
         ("usr/share/doc/gdprport/THIRD-PARTY.txt", 0o644),
+        ("usr/share/doc/gdprport/docs/README.md", 0o644),
+        ("usr/share/doc/gdprport/docs/audit.md", 0o644),
+        ("usr/share/doc/gdprport/docs/help/sinks.md", 0o644),
+        ("usr/share/doc/gdprport/docs/pictures/map.svg", 0o644),
         ("usr/share/doc/gdprport/gdprport.cdx.json", 0o644),
         ("usr/share/doc/gdprport/gdprport.example.toml", 0o644),
         ("usr/share/doc/gdprport/grafana/gdprport.json", 0o644),
@@ -242,6 +257,14 @@ pub(super) mod tests {
             }
             assert!(packed.iter().any(|entry| entry.bytes == bytes), "packaging/{name} is in no package");
         }
+    }
+
+    /// `gdprport help` says where they are.
+    #[test]
+    fn pages_are_where_the_help_says_they_are() {
+        let help = sh::workspace().join("gdprport-daemon/src/ui/help/installed.rs");
+        let said = fs::read_to_string(help).expect("it is there");
+        assert!(said.contains(&format!("DOCS: &str = \"/{}\";", PAGES.1)), "{said}");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use clap::{Command, CommandFactory as _};
 
 use super::super::cli::{Cli, HelpArgs};
 use super::super::exit::Exit;
-use super::super::help::{LIST, TOPICS, UnknownTopic, contents, page};
+use super::super::help::{LIST, TOPICS, UnknownTopic, contents, docs, page};
 use super::super::screen::Output;
 
 pub(super) fn run(args: &HelpArgs, out: &mut Output) -> anyhow::Result<Exit> {
@@ -15,10 +15,10 @@ pub(super) fn run(args: &HelpArgs, out: &mut Output) -> anyhow::Result<Exit> {
 fn text(words: &[String], width: u16) -> Result<String, UnknownTopic> {
     if let [word] = words {
         if word == LIST {
-            return Ok(contents());
+            return Ok(contents(docs()));
         }
         if let Some(topic) = TOPICS.iter().find(|topic| topic.name == word) {
-            return Ok(page(topic, width));
+            return Ok(page(topic, width, docs()));
         }
     }
     let mut root = Cli::command();

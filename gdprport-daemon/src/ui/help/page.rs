@@ -10,6 +10,9 @@ const WIDEST: u16 = 80;
 /// Terms of a table that are longer than this stand on a line of their own.
 const LONGEST_TERM: usize = 24;
 
+/// How a longer page is named, before its name.
+const NAMED: &str = "docs/";
+
 /// One part of a page.
 enum Block<'t> {
     Paragraph(String),
@@ -18,14 +21,15 @@ enum Block<'t> {
     Table(Vec<(&'t str, &'t str)>),
 }
 
-/// The page of a topic, on a screen of so many columns.
-pub(in crate::ui) fn page(topic: &Topic, width: u16) -> String {
+/// The page of a topic, on a screen of so many columns. `docs`: where the longer pages are, which it names as `docs/PAGE.md`.
+pub(in crate::ui) fn page(topic: &Topic, width: u16, docs: Option<&str>) -> String {
     let room = usize::from(width.min(WIDEST));
     let mut text = format!("{}: {}\n", Tone::Strong.paint(topic.name), topic.summary());
     for block in blocks(topic.text) {
         text.push('\n');
         match block {
             Block::Paragraph(words) => {
+                let words = docs.map_or_else(|| words.clone(), |at| words.replace(NAMED, &format!("{at}/")));
                 wrap(&words, room).iter().for_each(|line| text.push_str(&format!("{line}\n")));
             }
             Block::Code(lines) => lines.iter().for_each(|line| text.push_str(&indented(line))),
@@ -35,8 +39,8 @@ pub(in crate::ui) fn page(topic: &Topic, width: u16) -> String {
     text
 }
 
-/// All topics, a line each.
-pub(in crate::ui) fn contents() -> String {
+/// All topics, a line each. `docs`: where the longer pages are.
+pub(in crate::ui) fn contents(docs: Option<&str>) -> String {
     let heading = title("Topics", "`gdprport help TOPIC` shows one");
     let mut text = heading.trim_start().to_owned();
     let longest = TOPICS.iter().map(|topic| topic.name.len()).max().unwrap_or(0);
@@ -46,6 +50,9 @@ pub(in crate::ui) fn contents() -> String {
             Tone::Strong.paint(&format!("{:longest$}", topic.name)),
             topic.summary()
         ));
+    }
+    if let Some(at) = docs {
+        text.push_str(&format!("\nWhat is called {NAMED}… elsewhere is in {at}/\n"));
     }
     text
 }

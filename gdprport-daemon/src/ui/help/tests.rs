@@ -21,7 +21,7 @@ fn topic(name: &str) -> &'static Topic {
 }
 
 fn shown(topic: &Topic, width: u16) -> String {
-    anstream::adapter::strip_str(&page(topic, width)).to_string()
+    anstream::adapter::strip_str(&page(topic, width, None)).to_string()
 }
 
 /// The first cells of all tables of a page.
@@ -52,7 +52,7 @@ fn every_topic_is_about_a_screen_and_fits_it() {
 
 #[test]
 fn the_list_of_topics_has_each_with_what_it_is_about() {
-    let text = anstream::adapter::strip_str(&contents()).to_string();
+    let text = anstream::adapter::strip_str(&contents(Some(DOCS))).to_string();
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
     for topic in TOPICS {
         let line = text.lines().find(|line| line.trim_start().starts_with(topic.name));
@@ -115,6 +115,17 @@ fn the_lists_of_the_topics_are_those_of_the_code() {
         [Exit::Fine, Exit::Failed, Exit::Invalid, Exit::Unreachable].map(|exit| (exit as u8).to_string());
     let exits = terms("exit-codes");
     assert!(codes.iter().all(|code| exits.contains(code)), "{exits:?}");
+}
+
+#[test]
+fn where_a_package_put_the_pages_each_is_named_with_its_path() {
+    for topic in TOPICS {
+        let text = anstream::adapter::strip_str(&page(&topic, 80, Some(DOCS))).to_string();
+        assert_eq!(text.matches("docs/").count(), text.matches(&format!("{DOCS}/")).count(), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        assert!(text.lines().count() <= MOST_LINES, "{text}");
+    }
+    assert!(contents(Some(DOCS)).contains(DOCS) && !contents(None).contains(DOCS));
 }
 
 #[test]
