@@ -164,7 +164,7 @@ pub struct Finding {
     pub message: String,
     /// What it rests on.
     pub evidence: Vec<Evidence>,
-    /// The place in the policy; of what nobody declared, where a declaration would go.
+    /// The place in the policy; of what nobody declared, where a declaration would go; absent of what is at no place of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<Place>,
     /// What would settle it.

@@ -40,7 +40,6 @@ fn changed(context: &mut Context<'_>, observed: &Observed) {
             Subject { detail: Some(format!("{} {at}", name(&after.digest)).into()), ..Subject::default() };
         let message = format!("The policy was changed at {at}");
         let draft = Draft::new(FindingId::PolicyChanged, Severity::Info, subject, message)
-            .place(&context.nowhere())
             .evidence("before", name(&before.digest))
             .evidence("after", name(&after.digest));
         context.add(draft);
@@ -88,11 +87,13 @@ fn unattributed(context: &mut Context<'_>, observed: &Observed) {
         let peers = Connections::by(unknown.iter().copied(), by_peer);
         let last = unknown.iter().map(|edge| edge.last).max();
         let mut draft = Draft::new(FindingId::UnattributedFlows, severity, subject, message)
-            .place(&port.map_or_else(|| context.nowhere(), |port| port.place.clone()))
             .evidence("connections", format!("{} of {}", wording::thousands(of), wording::thousands(all)))
             .evidence("peers", wording::ranked(&peers))
             .evidence("last seen", last.map(wording::moment).unwrap_or_default())
             .advice("Look at `gdprport doctor` for what the kernel does not show, and start the daemon before the service");
+        if let Some(port) = port {
+            draft = draft.place(&port.place);
+        }
         draft.peers = unknown.iter().map(|edge| edge.key.peer).collect();
         context.add(draft);
     }

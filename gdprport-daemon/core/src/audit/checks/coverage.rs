@@ -106,7 +106,6 @@ fn lost(context: &mut Context<'_>, observed: &Observed) {
             wording::span(total(&periods).max(1))
         );
         let draft = Draft::new(ID, Severity::Medium, subject(&reason), message)
-            .place(&context.nowhere())
             .evidence("lost", format!("{about}{}", wording::thousands(count)))
             .evidence("when", latest(&periods))
             .advice(format!("See `{reason}` in docs/events.md for its cause"));
@@ -131,7 +130,6 @@ fn killed(context: &mut Context<'_>, observed: &Observed) {
         if runs.len() == 1 { "once".to_owned() } else { wording::counted(runs.len() as u64, "time") }
     );
     let draft = Draft::new(ID, Severity::Low, subject("killed"), message)
-        .place(&context.nowhere())
         .evidence("when", ends.join("; "))
         .advice("Find out who kills it: `journalctl -u gdprport`");
     context.add(draft);
@@ -161,7 +159,6 @@ fn down(context: &mut Context<'_>, observed: &Observed) {
         format!("For {} of the period no daemon ran{or}", wording::span(seconds))
     };
     let draft = Draft::new(ID, severity, subject("no-daemon"), message)
-        .place(&context.nowhere())
         .evidence("when", latest(&periods))
         .advice("Start the daemon with the host (`systemctl enable --now gdprport`), with `--pin` so that restarts lose nothing");
     context.add(draft);

@@ -193,8 +193,13 @@ fn seen<'a>(
             Direction::In => "accepted",
             Direction::Out => "made",
         };
+        let before = if port.is_none() && is_declared_now(context, subject, direction) {
+            ", before the port was declared"
+        } else {
+            ""
+        };
         let message = format!(
-            "{} of {name} that this host {way} {verb} {how}{data}",
+            "{} of {name} that this host {way} {verb} {how}{data}{before}",
             wording::counted(flows, "connection")
         );
         let kind = if weak { "weak" } else { "plaintext" };
@@ -210,6 +215,17 @@ fn seen<'a>(
         draft.exception = exception;
         context.add(draft);
     }
+}
+
+/// Whether the policy has a declaration for what no declaration was there for when it was seen.
+fn is_declared_now(context: &Context<'_>, subject: &Subject, direction: Direction) -> bool {
+    let there = |port: &DeclaredPort| match direction {
+        Direction::In => matches!(port.site, DeclaredSite::Local(_)),
+        // The service of a local port is called from this host too.
+        Direction::Out => true,
+    };
+    let number = subject.number;
+    context.ports().iter().any(|port| there(port) && number.is_some_and(|number| has(port, number)))
 }
 
 fn remedy(port: Option<&DeclaredPort>, direction: Direction) -> &'static str {

@@ -23,6 +23,7 @@ fn losses_of_one_reason_are_one_finding() {
     let found = &audit.findings[0];
     assert_eq!(found.message, "Something was lost (ring-full) in 2 periods, 6s all together");
     assert_eq!(evidence(found, "lost"), "13");
+    assert_eq!(found.place, None, "it is at no place of the policy");
 }
 
 #[test]

@@ -95,6 +95,25 @@ fn an_undeclared_port_in_plaintext_is_suspected() {
         (found.id, found.severity.as_str(), found.subject.number),
         (FindingId::PlaintextSeen, "medium", Some(6379))
     );
+    assert!(!found.message.contains("before"), "{}", found.message);
+}
+
+#[test]
+fn what_was_seen_before_a_port_was_declared_says_so() {
+    let mut world = World::good();
+    let mut before = edge(
+        port("postgresql", 5432, false),
+        "10.0.9.9",
+        violation(crate::verdict::ReasonId::UndeclaredPort, None),
+    );
+    before.key.posture = posture(PostureState::Plaintext).into();
+    world.ledger().edges.push(before);
+    let found = world.one();
+    assert!(
+        found.message.ends_with(" were not encrypted, before the port was declared"),
+        "{}",
+        found.message
+    );
 }
 
 #[test]
