@@ -105,6 +105,17 @@ fn every_event_arrives_at_least_once_over_kills_of_both_ends() {
 }
 
 #[test]
+fn a_deliverer_without_a_sink_says_what_to_do() {
+    let dir = TempDir::new();
+    let deliverer = Deliverer::start(&format!("[spool]\npath = \"{}\"\n", dir.join("spool").display()));
+    let said = || deliverer.stderr().lines().find(|line| line.contains("WARN")).map(ToOwned::to_owned);
+    wait::until("it says so", || said().is_some());
+    let said = said().expect("a warning");
+    assert!(said.contains("has no [[sink]]: add one (`gdprport help sinks`)"), "{said}");
+    deliverer.stop();
+}
+
+#[test]
 fn a_dead_sink_beside_a_live_one_slows_nobody() {
     let mut scene = Scene::start();
     let (live, slow) = (Fake::start(Plain::default()), Fake::start(Plain::default()));

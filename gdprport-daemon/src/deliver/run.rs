@@ -203,7 +203,7 @@ impl Deliverer {
         let period = notify::watchdog_period().map(|period| period / ALIVE_PARTS);
         let mut alive = tokio::time::interval(period.unwrap_or(Duration::from_secs(3_600)));
         notify::ready(&self.said());
-        tracing::info!("{}", self.said());
+        self.log("");
         loop {
             tokio::select! {
                 _ = terminate.recv() => break,
@@ -228,6 +228,19 @@ impl Deliverer {
         }
         tracing::info!("stopped");
         Ok(())
+    }
+
+    /// Logs what it does now. Without a sink it goes on, as a reload may bring one.
+    fn log(&self, after: &str) {
+        if self.running.is_empty() && self.board.known().faulty.is_empty() {
+            tracing::warn!(
+                "{after}nothing is delivered, as {} has no [[sink]]: add one (`gdprport help sinks`), then send SIGHUP \
+                 (`systemctl reload gdprport-deliver`)",
+                self.options.config.display()
+            );
+        } else {
+            tracing::info!("{after}{}", self.said());
+        }
     }
 
     fn said(&self) -> String {
@@ -267,7 +280,7 @@ impl Deliverer {
         stop_all(&mut ending, CHANGE_WITHIN).await;
         self.spool = spool_of(&delivery);
         self.take_over(delivery, kept, ending).await;
-        tracing::info!("the configuration was read again: {}", self.said());
+        self.log("the configuration was read again: ");
     }
 
     /// Keeps what is running.
