@@ -65,13 +65,15 @@ pub(super) fn basename(path: &str) -> &str {
 /// executable stays in sight, as a process may choose its name.
 pub(super) fn program(process: &Process) -> String {
     let file = process.script.as_deref().or(process.exe.as_deref()).map(basename);
-    match (file, process.comm.as_deref()) {
-        (Some(file), Some(comm)) if process.script.is_none() && !file.starts_with(comm) => {
-            format!("{comm} ({file})")
-        }
-        (Some(name), _) | (None, Some(name)) => name.to_owned(),
-        (None, None) => "?".to_owned(),
+    match file.or(process.comm.as_deref()) {
+        Some(name) => with_alias(name, process.goes_by()),
+        None => "?".to_owned(),
     }
+}
+
+/// A program by the name that it goes by, with its own.
+pub(super) fn with_alias(program: &str, goes_by: Option<&str>) -> String {
+    goes_by.map_or_else(|| program.to_owned(), |alias| format!("{alias} ({program})"))
 }
 
 /// The process in short: `postgres 1203`; marked when it is not known exactly.

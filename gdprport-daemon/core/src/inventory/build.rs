@@ -39,6 +39,7 @@ struct Key {
 struct Group {
     addresses: BTreeSet<IpAddr>,
     claim: Option<Arc<str>>,
+    goes_by: Option<Arc<str>>,
     peers: Peers,
 }
 
@@ -116,6 +117,9 @@ impl Group {
         if self.claim.is_none() {
             self.claim.clone_from(&holder.claim);
         }
+        if self.goes_by.is_none() {
+            self.goes_by.clone_from(&holder.goes_by);
+        }
     }
 
     fn finish(self, key: Key, direction: Direction, each: usize) -> Listening {
@@ -129,6 +133,7 @@ impl Group {
             own_netns: !key.foreign,
             holder: Arc::unwrap_or_clone(key.holder),
             claim: self.claim,
+            goes_by: self.goes_by,
             service,
             declared: key.declared,
             peers: grouped(self.peers, direction, each),

@@ -35,13 +35,15 @@ pub struct Holder {
     pub identity: Arc<Identity>,
     /// Why the name of its executable is only what somebody else than root calls it, one sentence; `None`: only root can.
     pub claim: Option<Arc<str>>,
+    /// The name that it goes by, where its executable's does not begin with it: one executable for many programs.
+    pub goes_by: Option<Arc<str>>,
 }
 
 impl Holder {
     /// Nobody is known.
     #[must_use]
     pub fn unknown() -> Self {
-        Self { identity: Arc::new(Identity::UNKNOWN), claim: None }
+        Self { identity: Arc::new(Identity::UNKNOWN), claim: None, goes_by: None }
     }
 }
 

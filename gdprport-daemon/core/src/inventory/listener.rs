@@ -48,6 +48,10 @@ pub struct Listening {
     /// not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claim: Option<Arc<str>>,
+    /// The name that the holder goes by, where its executable's does not begin with it: `redis-server`, which is a link to
+    /// `redis-check-rdb`. A process may choose it, so nothing is decided by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub goes_by: Option<Arc<str>>,
     /// What it is.
     pub service: Service,
     /// The declaration in the policy; `None`: there is none, or no policy was read.

@@ -114,6 +114,7 @@ fn new(key: &SeenKey, netns: u64, own_netns: u64, policy: Option<&ActivePolicy>)
         service: if here { recognise(port, &key.identity) } else { recognise_remote(port) },
         holder: (*key.identity).clone(),
         claim: None,
+        goes_by: None,
         declared: if here { declared_here(policy, port) } else { declared_at(policy, key.service) },
         peers: Vec::new(),
         postures: Vec::new(),

@@ -28,7 +28,7 @@ fn connection(netns: u64, local: &str, peer: &str, inode: u32) -> FoundSocket {
 fn holder(exe: &str) -> Holder {
     let identity =
         Identity { attribution: Attribution::Snapshot, exe: Some(exe.into()), ..Identity::UNKNOWN };
-    Holder { identity: Arc::new(identity), claim: None }
+    Holder { identity: Arc::new(identity), claim: None, goes_by: None }
 }
 
 /// Of sockets of which those up to inode 9 belong to postgres, the others to psql.

@@ -157,6 +157,14 @@ pub struct Process {
 }
 
 impl Process {
+    /// The name that it goes by where its executable's does not begin with it: one executable for many programs, or a named
+    /// thread. `None` of a script too, which has a name of its own.
+    #[must_use]
+    pub fn goes_by(&self) -> Option<&str> {
+        let file = self.exe.as_deref().and_then(|exe| exe.rsplit('/').find(|part| !part.is_empty()))?;
+        self.comm.as_deref().filter(|comm| self.script.is_none() && !file.starts_with(comm))
+    }
+
     /// A process of which nothing is known, and the base for one of which something is. User and group are
     /// the kernel's invalid id, never 0, which is root.
     pub const UNKNOWN: Self = Self {

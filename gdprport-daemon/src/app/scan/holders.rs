@@ -79,7 +79,11 @@ fn pending(processes: &HashMap<u32, Shared<Process>>) -> u64 {
 }
 
 fn holder(process: &Process) -> Holder {
-    Holder { identity: Arc::new(Identity::of(Some(process))), claim: claim(process) }
+    Holder {
+        identity: Arc::new(Identity::of(Some(process))),
+        claim: claim(process),
+        goes_by: process.goes_by().map(Into::into),
+    }
 }
 
 /// Why the name of an executable of the host is only a claim, if it is: others than root can have put another program there.

@@ -3,7 +3,7 @@
 use gdprport_core::catalog;
 use gdprport_core::inventory::{Inventory, Listening};
 
-use super::super::format::{clean, counted, thousands};
+use super::super::format::{clean, counted, thousands, with_alias};
 use super::super::table::{Cell, Column, fact, table, wrap};
 use super::super::tone::Tone;
 use super::page::unread_text;
@@ -189,7 +189,10 @@ fn services(inventory: &Inventory, width: u16) -> String {
                 Cell::new(Tone::Strong, one.service.name.as_deref().unwrap_or("unknown")),
                 Cell::plain(words::addresses(&one.addresses, one.port, 1)),
                 Cell::plain(reach),
-                Cell::plain(words::program(&one.holder).unwrap_or("unknown")),
+                Cell::plain(words::program(&one.holder).map_or_else(
+                    || "unknown".to_owned(),
+                    |program| with_alias(program, one.goes_by.as_deref()),
+                )),
                 Cell::count(Tone::Plain, words::connections(one)),
             ]
         })

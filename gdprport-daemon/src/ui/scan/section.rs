@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use gdprport_core::inventory::{Exposure, Listening};
 
-use super::super::format::{counted, list, thousands};
+use super::super::format::{counted, list, thousands, with_alias};
 use super::super::table::{Cell, Column, tied_items};
 use super::super::tone::Tone;
 use super::report::Report;
@@ -212,7 +212,10 @@ fn addresses(listening: &Listening, room: Room) -> String {
 fn holder(listening: &Listening, room: Room) -> [Cell; 3] {
     let holder = &listening.holder;
     let program = match words::program(holder) {
-        Some(program) => Cell::new(if listening.claim.is_some() { Tone::Warn } else { Tone::Plain }, program),
+        Some(program) => {
+            let tone = if listening.claim.is_some() { Tone::Warn } else { Tone::Plain };
+            Cell::new(tone, with_alias(program, listening.goes_by.as_deref()))
+        }
         None => Cell::new(Tone::Warn, "unknown"),
     };
     [

@@ -34,6 +34,7 @@ fn listening(address: &[&str], port: u16, holder: Identity) -> Listening {
         service: recognise(port, &holder),
         holder,
         claim: None,
+        goes_by: None,
         declared: None,
         peers: Vec::new(),
         postures: Vec::new(),
@@ -174,6 +175,15 @@ fn a_host_without_anything_is_explained() {
         assert!(text.contains(said), "{said}: {text}");
     }
     assert!(!markdown(&report).contains("| |"));
+}
+
+#[test]
+fn a_program_is_shown_by_the_name_that_it_goes_by_too() {
+    let mut report = sample(false);
+    let mut redis = listening(&["127.0.0.1"], 6379, identity("/usr/bin/redis-check-rdb", "redis", None));
+    redis.goes_by = Some("redis-server".into());
+    report.inventory.listeners = vec![redis];
+    assert!(shown(&report, 200).contains(" redis-server (redis-check-rdb) "), "{}", shown(&report, 200));
 }
 
 #[test]

@@ -163,6 +163,7 @@ pub(super) fn listening(
         own_netns: true,
         holder: holder.clone(),
         claim: None,
+        goes_by: None,
         service: Service {
             id: id.map(Into::into),
             name: named.map(|service| service.name.into()),

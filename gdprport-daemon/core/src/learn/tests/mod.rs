@@ -76,6 +76,7 @@ fn listening(port: u16, addresses: &[&str], holder: Identity, peers: Vec<PeerGro
         },
         declared: None,
         claim: None,
+        goes_by: None,
         peers,
         postures: Vec::new(),
     }
