@@ -141,7 +141,7 @@ fn mistakes_are_said_with_what_to_do() {
         (&["policy", "learn", "--merge", nothing], 2, "cannot read the policy"),
         (&["policy", "learn", "--merge", wrong], 2, "prot"),
         (&["policy", "learn", "--output", policy], 1, "exists already"),
-        (&["policy", "learn", "--since", "2099-01-01"], 1, "has not come yet"),
+        (&["policy", "learn", "--since", "2099-01-01"], 2, "has not come yet"),
         (&["policy", "replay", nothing], 2, "cannot read the policy"),
         (&["policy", "replay", wrong], 2, "prot"),
         (&["policy", "replay", policy, "--ledger", "/nonexistent/ledger.db"], 2, "there is none"),

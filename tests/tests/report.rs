@@ -227,7 +227,7 @@ mod host_only {
                 2,
                 "there is none",
             ),
-            (&["report", "--out", new, "--since", "2099-01-01"], 1, "has not come yet"),
+            (&["report", "--out", new, "--since", "2099-01-01"], 2, "has not come yet"),
             (&["report"], 2, "--out"),
             (&["report", "--map", "--out", new], 2, "--map"),
             (&["report", "--map", "--self"], 2, "--self"),

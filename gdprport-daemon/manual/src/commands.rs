@@ -56,7 +56,7 @@ fn page(command: &Command, above: Option<&Name>, exit: &[(String, String)]) -> R
     let after = after(command);
     let mut page = Page::begin(name(command), &about);
     let man = Man::new(command.clone());
-    page.generated(|to| man.render_synopsis_section(to))?;
+    synopsis(&mut page, command);
     page.control("SH", &["DESCRIPTION"]);
     page.text([roman(format!("{}.", about.trim_end_matches('.')))]);
     for remark in &after.remarks {
@@ -87,6 +87,17 @@ fn page(command: &Command, above: Option<&Name>, exit: &[(String, String)]) -> R
     }
     page.see_also(&others(command, above, &ids));
     Ok(page.end())
+}
+
+/// Every form in which it can be typed, as its usage has them.
+fn synopsis(page: &mut Page, command: &Command) {
+    page.control("SH", &["SYNOPSIS"]);
+    page.control("nf", &[]);
+    let usage = command.clone().render_usage().to_string();
+    for form in usage.trim_start_matches("Usage:").lines() {
+        page.text([bold(form.trim())]);
+    }
+    page.control("fi", &[]);
 }
 
 fn subcommands(page: &mut Page, command: &Command) {

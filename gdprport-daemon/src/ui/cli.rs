@@ -39,7 +39,7 @@ pub(super) use learn::{DiffArgs, LearnArgs, ReplayArgs};
 use period::watch_period;
 pub(super) use privacy::{PrivacyCommand, ResolveArgs, RotateArgs};
 pub(super) use report::{Form, ReportArgs, ReportCommand};
-pub(super) use since::Since;
+pub(super) use since::{NotYet, Since};
 pub(super) use top::TopArgs;
 
 /// Watches the TCP ports through which personal data travels, and proves what it saw.
@@ -215,7 +215,8 @@ SIGUSR1 only reopens the file."
     Run(RunArgs),
     /// Remove what a daemon with --pin has left attached. For root, and only while no daemon uses it.
     #[command(
-        long_flag = "unpin",
+        // Hidden: the list would show it as if it were an option.
+        long_flag_alias = "unpin",
         override_usage = "gdprport daemon unpin [OPTIONS]",
         after_help = "\
 Examples:
@@ -371,7 +372,9 @@ Exit status: 0 valid, 2 problems.")]
         any_owner: bool,
     },
     /// Show why a flow is declared, a violation or undecided: rule by rule, key by key.
-    #[command(after_help = "\
+    #[command(
+        override_usage = "gdprport policy explain [OPTIONS] --port NAME|NUMBER\n       gdprport policy explain [OPTIONS] --flow ID\n       gdprport policy explain [OPTIONS] --row N",
+        after_help = "\
 Examples:
   gdprport policy explain --flow 1:aBcD…=     an open flow, by its id in events
   gdprport policy explain --row 4711          a row of the ledger, judged today
@@ -379,7 +382,8 @@ Examples:
     --unit postgresql@15-main.service --tls 1.3
 
 The last one is a flow that could be, and needs no daemon.
-What is not given is not known, and keys that ask for it are undecided.")]
+What is not given is not known, and keys that ask for it are undecided."
+    )]
     Explain(Box<ExplainArgs>),
     /// Propose a policy, or what one lacks, from what the ledger has seen: one rule for each process and its peers.
     #[command(override_usage = "gdprport policy learn [OPTIONS]", after_help = learn::LEARN)]

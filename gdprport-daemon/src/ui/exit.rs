@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::cli::NotYet;
 use super::commands::LedgerError;
 use super::format::clean_lines;
 use super::help::UnknownTopic;
@@ -45,7 +46,9 @@ impl Exit {
             None if error.is::<ConfigError>() || error.is::<PolicyError>() || error.is::<UnknownTopic>() => {
                 Self::Invalid
             }
-            None if error.is::<NoScreen>() || error.is::<WrongFilter>() => Self::Invalid,
+            None if error.is::<NoScreen>() || error.is::<WrongFilter>() || error.is::<NotYet>() => {
+                Self::Invalid
+            }
             None if error.downcast_ref::<RunError>().is_some_and(|e| matches!(e, RunError::Policy(_))) => {
                 Self::Invalid
             }

@@ -41,10 +41,26 @@ fn every_command_has_a_page_with_every_section() {
             "FILES",
             "ENVIRONMENT",
             "EXAMPLES",
+            "DOCUMENTATION",
             "\"SEE ALSO\"",
         ] {
             assert!(page.text.contains(&format!("\n.SH {section}\n")), "{path} has no {section}");
         }
+    }
+}
+
+#[test]
+fn the_synopsis_has_every_form_with_its_values() {
+    let pages = pages();
+    let synopsis = |path: &str| {
+        let page = pages.iter().find(|page| page.path == path).expect("it is written");
+        let (_, from) = page.text.split_once("\n.SH SYNOPSIS\n").expect("a synopsis");
+        from.split_once("\n.SH ").expect("a description").0.replace("\\-", "-")
+    };
+    assert!(!synopsis("man/gdprport.1").contains("--socket]"), "{}", synopsis("man/gdprport.1"));
+    let explain = synopsis("man/gdprport-policy-explain.1");
+    for form in ["--port NAME|NUMBER", "--flow ID", "--row N"] {
+        assert!(explain.contains(form), "{explain}");
     }
 }
 

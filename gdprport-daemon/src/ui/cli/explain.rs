@@ -4,13 +4,14 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::flows::port;
 use gdprport_core::model::Direction;
 
 /// `gdprport policy explain …`
 #[derive(Debug, Clone, Args)]
 pub(in crate::ui) struct ExplainArgs {
     /// The port, by its name in the policy or catalog, or by its number.
-    #[arg(long, value_name = "NAME|NUMBER", required_unless_present_any = ["flow", "row"])]
+    #[arg(long, value_name = "NAME|NUMBER", value_parser = port, required_unless_present_any = ["flow", "row"])]
     pub(in crate::ui) port: Option<String>,
     /// An open flow: its community id (`1:…=`) or cookie, as events and `flows --json` have them. Asks the daemon.
     #[arg(long, value_name = "ID", conflicts_with_all = ["row", "port", "policy"])]

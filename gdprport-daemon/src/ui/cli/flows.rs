@@ -24,7 +24,7 @@ another one is counted in the row of each. Times are in UTC.";
 #[derive(Debug, Clone, Args)]
 pub(in crate::ui) struct FlowsArgs {
     /// Only this port, by its name in the policy or catalog, or by its number.
-    #[arg(long, value_name = "NAME|NUMBER")]
+    #[arg(long, value_name = "NAME|NUMBER", value_parser = port)]
     pub(in crate::ui) port: Option<String>,
     /// Only what no rule allows.
     #[arg(long)]
@@ -42,6 +42,15 @@ pub(in crate::ui) struct FlowsArgs {
     /// At most this many, the oldest first; with --since the latest.
     #[arg(long, value_name = "N", default_value_t = FlowQuery::DEFAULT_LIMIT, value_parser = limit)]
     pub(in crate::ui) limit: usize,
+}
+
+/// A port by name or number: a number is one that a port can have.
+pub(super) fn port(text: &str) -> Result<String, String> {
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number && !text.parse().is_ok_and(|number: u16| number > 0) {
+        return Err(format!("ports have numbers from 1 to {}; or give its name", u16::MAX));
+    }
+    Ok(text.to_owned())
 }
 
 fn limit(text: &str) -> Result<usize, String> {

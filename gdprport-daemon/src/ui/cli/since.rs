@@ -16,6 +16,14 @@ pub(in crate::ui) enum Since {
     At(Timestamp),
 }
 
+/// The past was asked for from a moment on that has not come yet: wrong usage.
+#[derive(Debug, thiserror::Error)]
+#[error("{option} {at:.0} has not come yet: name a day or time before now, or a duration such as 7d")]
+pub(in crate::ui) struct NotYet {
+    option: &'static str,
+    at: Timestamp,
+}
+
 impl FromStr for Since {
     type Err = String;
 
@@ -45,7 +53,7 @@ impl Since {
     ///
     /// # Errors
     /// If it has not come yet.
-    pub(in crate::ui) fn moment(self, now: Timestamp) -> anyhow::Result<Timestamp> {
+    pub(in crate::ui) fn moment(self, now: Timestamp) -> Result<Timestamp, NotYet> {
         self.moment_of("--since", now)
     }
 
@@ -53,11 +61,9 @@ impl Since {
     ///
     /// # Errors
     /// If it has not come yet.
-    pub(in crate::ui) fn moment_of(self, option: &str, now: Timestamp) -> anyhow::Result<Timestamp> {
+    pub(in crate::ui) fn moment_of(self, option: &'static str, now: Timestamp) -> Result<Timestamp, NotYet> {
         match self {
-            Self::At(at) if at > now => {
-                anyhow::bail!("{option} {at:.0} has not come yet: nothing is known of it")
-            }
+            Self::At(at) if at > now => Err(NotYet { option, at }),
             Self::At(at) => Ok(at),
             Self::Ago(ago) => {
                 let ago = SignedDuration::try_from(ago).unwrap_or(SignedDuration::MAX);

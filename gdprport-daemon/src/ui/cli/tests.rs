@@ -15,6 +15,10 @@ fn wrong_usage_prints_the_complete_usage() {
         (&["daemon", "run", "--policy", "a", "--no-policy"][..], "Usage: gdprport daemon run [OPTIONS]\n"),
         (&["flows", "--follow", "--limit", "3"], "Usage: gdprport flows [OPTIONS]\n"),
         (&["scan", "--markdown", "--json"], "Usage: gdprport scan [OPTIONS]\n"),
+        (
+            &["policy", "explain"],
+            "explain [OPTIONS] --port NAME|NUMBER\n       gdprport policy explain [OPTIONS] --flow ID",
+        ),
     ] {
         let arguments = std::iter::once(&"gdprport").chain(wrong);
         let error = Cli::try_parse_from(arguments).expect_err("wrong usage").to_string();
@@ -45,7 +49,21 @@ fn options_mean_what_they_promise() {
         &["gdprport", "flows", "--limit", "0"][..],
         &["gdprport", "policy"],
         &["gdprport", "scan", "--watch", "2h"],
+        &["gdprport", "flows", "--port", "99999"],
+        &["gdprport", "policy", "explain", "--port", "0"],
     ] {
         assert_eq!(Cli::try_parse_from(wrong).expect_err("wrong usage").exit_code(), 2);
     }
+}
+
+#[test]
+fn an_alias_is_taken_and_is_not_listed_as_an_option() {
+    for words in [["gdprport", "daemon", "unpin"], ["gdprport", "daemon", "--unpin"]] {
+        let cli = Cli::try_parse_from(words).expect("a valid command line");
+        assert!(matches!(cli.command, TopCommand::Daemon(DaemonCommand::Unpin(_))));
+    }
+    let mut root = Cli::command();
+    let daemon = root.find_subcommand_mut("daemon").expect("a command");
+    let help = daemon.render_long_help().to_string();
+    assert!(help.contains("  unpin ") && !help.contains("--unpin"), "{help}");
 }
