@@ -100,7 +100,7 @@ fn the_sensors_unit_is_not_roots() {
 fn what_root_has_written_becomes_the_services() {
     let (sensor, deliverer, root) = (User::games(), User::backup(), TempDir::new());
     let place = |name: &str| root.join(name.trim_start_matches('/'));
-    for dir in ["/sys/fs/bpf", "/var/lib/gdprport/spool", "/var/log/gdprport"] {
+    for dir in ["/sys/fs/bpf", "/run/gdprport", "/var/lib/gdprport/spool", "/var/log/gdprport"] {
         fs::create_dir_all(place(dir)).expect("root may");
     }
     let (ledger, segment, foreign) = (
@@ -120,7 +120,7 @@ fn what_root_has_written_becomes_the_services() {
         .replace("gdprport-sensor", &sensor.uid.to_string());
     for line in text.lines().filter_map(|line| line.strip_prefix("ExecStartPre=+")) {
         let words: Vec<&str> = line.trim_start_matches('-').split(' ').collect();
-        let is_place = |word: &str| word.starts_with("/sys") || word.starts_with("/var");
+        let is_place = |word: &str| ["/sys", "/var", "/run"].iter().any(|top| word.starts_with(top));
         let at_root = |word: &&str| if is_place(word) { place(word) } else { PathBuf::from(*word) };
         output_of(Command::new(words[0]).args(words[1..].iter().map(at_root)));
     }
