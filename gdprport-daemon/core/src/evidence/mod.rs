@@ -35,7 +35,7 @@ pub use hash::Hash;
 pub use kept::{is_notes, notes_in};
 pub use key::{KeyError, KeyName, PublicKey, SecretKey};
 pub use line::LineHead;
-pub use note::{NOTE_BYTES_MAX, Note, NoteError, Unsigned, divided};
+pub use note::{NOTE_BYTES_MAX, Note, NoteError, Unsigned, divided, is_torn};
 pub use own::{Before, FORMAT_VERSION, Found, Own, PolicyFile, time_of};
 pub use proof::{
     Hashes, Head, beside_range, consistency, extends, includes, inclusion, root, root_of_range, tree,

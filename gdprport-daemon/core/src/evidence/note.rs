@@ -170,6 +170,14 @@ pub fn divided(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
+/// Whether the end of a note is missing, as where a host ended while it was written: its last line is no whole signature. A line
+/// of its text may end as one does, with the root of a tree.
+#[must_use]
+pub fn is_torn(note: &[u8]) -> bool {
+    let last = note.split_inclusive(|byte| *byte == b'\n').next_back().unwrap_or_default();
+    !(last.starts_with(MARK.as_bytes()) && last.ends_with(b"=\n"))
+}
+
 /// The note as it is kept and sent.
 impl std::fmt::Display for Note {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

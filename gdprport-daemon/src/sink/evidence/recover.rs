@@ -5,7 +5,7 @@ use std::io;
 
 use gdprport_core::evidence::{
     Checkpoint, Content, Entries, Facts, Found, Hash, Hashes as _, Head, Keys, Note, PublicKey, Reason,
-    RotationError, SecretKey, Tile, WIDTH, divided, tree,
+    RotationError, SecretKey, Tile, WIDTH, divided, is_torn, tree,
 };
 use uuid::Uuid;
 
@@ -153,7 +153,7 @@ fn last_checkpoint<D: Disk>(disk: &mut D, keys: &Keys) -> Result<Option<(Checkpo
         for note in divided(&bytes) {
             let Ok(read) = read_checkpoint(note, keys) else {
                 let at_the_end = whole + note.len() == bytes.len();
-                if at_the_end && !note.ends_with(b"=\n") {
+                if at_the_end && is_torn(note) {
                     disk.cut(&path, whole as u64)?;
                 }
                 break;

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::sink::evidence::disk::Disk as _;
 use crate::sink::evidence::erase::Erasure;
 
 /// What a writer does.
@@ -97,5 +98,21 @@ proptest! {
         let verified = verified(&disk, &kept);
         prop_assert_eq!(verified.findings.kept().first(), None);
         prop_assert_eq!(verified.elsewhere, kept.len() as u64);
+    }
+}
+
+/// A line of its text ends as a signature does.
+#[test]
+fn a_checkpoint_that_is_torn_at_any_byte_is_cut_off() {
+    let disk = Lossy::default();
+    drop(started(&disk, at(0)));
+    let path = disk.paths().into_iter().find(|path| path.starts_with("checkpoints/")).expect("one was made");
+    let whole = disk.read(&path).expect("no error").expect("it is there");
+    for length in 1..whole.len() {
+        let disk = disk.copy();
+        disk.change(&path, |bytes| bytes.extend_from_slice(&whole[..length]));
+        let mut log = started(&disk, at(5000));
+        checkpoint(&mut log, 5001);
+        assert_eq!(verified(&disk, &[]).findings.kept().first(), None, "{length} bytes");
     }
 }
