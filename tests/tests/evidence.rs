@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use gdprport_tests::commands::{gdprport, path, text};
 use gdprport_tests::daemon::{Daemon, Start};
 use gdprport_tests::evidence::EvidenceLog;
+use gdprport_tests::log::EventLog;
 use gdprport_tests::policy::open;
 use gdprport_tests::ports::Port;
 use gdprport_tests::puppet::Puppet;
@@ -89,14 +90,19 @@ fn check_found(log: &EvidenceLog, checkpoints: &[&Path]) -> String {
     said["findings"][0]["what"].as_str().map_or_else(|| said.to_string(), str::to_owned)
 }
 
+/// The log of a daemon that saw 300 connections and was stopped, and its events.
+fn logged(dir: &TempDir, port: &Port) -> (PathBuf, EventLog) {
+    let place = dir.join("log");
+    let daemon = start(&place, port);
+    let (_server, mut client) = puppets(port);
+    client.ask(&format!("burst 127.0.0.1:{port} 300 1"));
+    (place, daemon.stop())
+}
+
 #[test]
 fn what_a_daemon_emitted_is_in_its_log_to_the_event() {
     let (dir, port) = (TempDir::new(), Port::free());
-    let place = dir.join("log");
-    let daemon = start(&place, &port);
-    let (_server, mut client) = puppets(&port);
-    client.ask(&format!("burst 127.0.0.1:{port} 300 1"));
-    let events = daemon.stop();
+    let (place, events) = logged(&dir, &port);
     let log = EvidenceLog::of(&place);
     assert_eq!(check_sound(&log, &[]), events.seen().len() as u64);
     // The policy's text stands beside the tree.
@@ -128,11 +134,7 @@ fn a_killed_daemon_goes_on_with_its_log() {
 #[test]
 fn whoever_changes_a_log_is_found_by_both_verifiers() {
     let (dir, port) = (TempDir::new(), Port::free());
-    let place = dir.join("log");
-    let daemon = start(&place, &port);
-    let (_server, mut client) = puppets(&port);
-    client.ask(&format!("burst 127.0.0.1:{port} 300 1"));
-    drop(daemon.stop());
+    let (place, _) = logged(&dir, &port);
     let log = EvidenceLog::of(&place);
     let whole = check_sound(&log, &[]);
     assert!(whole > 600, "{whole} events");
@@ -171,11 +173,7 @@ fn an_older_state_is_found_by_a_checkpoint_on_paper() {
 #[test]
 fn what_was_erased_is_gone_and_the_rest_is_proven() {
     let (dir, port) = (TempDir::new(), Port::free());
-    let place = dir.join("log");
-    let daemon = start(&place, &port);
-    let (_server, mut client) = puppets(&port);
-    client.ask(&format!("burst 127.0.0.1:{port} 300 1"));
-    drop(daemon.stop());
+    let (place, _) = logged(&dir, &port);
     let (log, key) = (EvidenceLog::of(&place), place.with_extension("key"));
     let before = dir.write("before.txt", &log.checkpoint());
     let erase = |words: &[&str]| {
@@ -240,11 +238,7 @@ fn a_running_daemon_erases_and_rotates_for_root() {
 #[test]
 fn an_export_is_verified_alone_by_both_verifiers() {
     let (dir, port) = (TempDir::new(), Port::free());
-    let place = dir.join("log");
-    let daemon = start(&place, &port);
-    let (_server, mut client) = puppets(&port);
-    client.ask(&format!("burst 127.0.0.1:{port} 300 1"));
-    drop(daemon.stop());
+    let (place, _) = logged(&dir, &port);
     let paper = dir.write("paper.txt", &EvidenceLog::of(&place).checkpoint());
     let key = place.with_extension("key");
     drop(gdprport(&[
@@ -264,6 +258,7 @@ fn an_export_is_verified_alone_by_both_verifiers() {
     let words = ["evidence", "export", "--dir", path(&place), "--from", "1h", "--output", path(&file)];
     let exported = gdprport(&[&words[..], &["--checkpoint", path(&paper)]].concat());
     assert!(exported.status.success(), "{exported:?}");
+    assert!(text(&exported.stdout).ends_with("part.evidence\n"), "{exported:?}");
     let log = EvidenceLog::of(&place).instead(&file);
     check_sound(&log, &[]);
     let (_, said) = log.verified(&[&paper]);

@@ -19,7 +19,7 @@ pub(super) fn check(running: Option<Option<&Standing>>, configured: &EvidenceCon
             (standing.dir.clone(), standing.key.clone(), standing.problem.clone())
         }
         None => {
-            // The service keeps one without being told to.
+            // Whoever starts the daemon may keep one, which the configuration does not say: its directory does.
             let settings = configured.settings(None, Path::new(EvidenceSettings::DIR).exists())?;
             let (key, problem) = match read_key(&settings.key) {
                 Ok(key) => (Some(key.public().to_string()), None),
@@ -52,7 +52,7 @@ fn wrong(path: &Path, problem: Option<String>) -> Option<(String, Option<String>
         });
     }
     if let Ok(Some(how)) = exposure_of_state(path) {
-        let remedy = "let only root change it: `chown root` and `chmod go-w` what is named here".to_owned();
+        let remedy = "let only root and the service change it".to_owned();
         return Some((
             format!("others than root can change {shown}, so nothing is logged: {how}"),
             Some(remedy),

@@ -15,7 +15,7 @@ use super::super::cli::{EraseArgs, EvidenceCommand, ExportArgs, RotateKeyArgs, V
 use super::super::evidence::{Json, show};
 use super::super::evidence_export::{ExportJson, show_export};
 use super::super::exit::Exit;
-use super::super::format::clean_lines;
+use super::super::format::clean;
 use super::super::screen::Output;
 use super::waiting::runtime;
 use crate::app::transparency::{self, Carried, Erasure, EvidenceSettings, Order, Wanted};
@@ -114,8 +114,8 @@ fn export(args: &ExportArgs, json: bool, out: &mut Output) -> anyhow::Result<Exi
                 thousands(exported.hidden)
             )
         };
-        let line = format!("{entries} entries from {} on{hidden}: {shown}\n", thousands(exported.from));
-        out.text(&clean_lines(&line))?;
+        let line = format!("{entries} entries from {} on{hidden}: {shown}", thousands(exported.from));
+        out.text(&format!("{}\n", clean(&line)))?;
     }
     Ok(Exit::Fine)
 }
