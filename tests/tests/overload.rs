@@ -4,8 +4,6 @@
 //! What is compared are the sums of what the clients made and those of all events. The tests stop the daemon.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 
 use gdprport_tests::child::Place;
 use gdprport_tests::counters::{self, count, settled};
@@ -372,55 +370,4 @@ fn groups_outlive_a_daemon_that_was_killed() {
     let log = second.interrupt();
     assert!(log.seen().iter().any(is_counted));
     assert_eq!(account(&[&log], port), served.made, "nothing comes twice");
-}
-
-mod host_only {
-    //! Run on the host alone: the daemon's loop is the same on every kernel, and an emulated host has one processor, which the
-    //! load would have to itself.
-
-    use super::*;
-
-    /// Ends the load, also when an expectation fails.
-    struct Over<'load>(&'load AtomicBool);
-
-    impl Drop for Over<'_> {
-        fn drop(&mut self) {
-            self.0.store(true, Ordering::Relaxed);
-        }
-    }
-
-    /// The ring buffer stays full: what the daemon does once a second must not wait for the load to end.
-    #[test]
-    fn a_stranger_is_reported_while_the_ring_buffer_is_full() {
-        let _alone = alone();
-        let mut served = Served::new();
-        let number = served.port.number();
-        let user = "user = \"root\"";
-        let declared =
-            declare("db", number).allow("serving", "in", "any", "").allow("calling", "out", "any", user);
-        let mut daemon = Start::with(declared.alone()).config(SMALL).start();
-        served.begin();
-        let (nobody, done) = (User::nobody(), AtomicBool::new(false));
-        let mut stranger = Puppet::at(Place::default().user(&nobody));
-        let to = |total: u64| format!("burst 127.0.0.1:{number} {total} 4 1");
-        std::thread::scope(|scope| {
-            for _ in 0..2 {
-                scope.spawn(|| {
-                    let (mut client, begun) = (Puppet::new(), Instant::now());
-                    while !done.load(Ordering::Relaxed) && begun.elapsed() < 2 * wait::TIMEOUT {
-                        client.ask(&to(500));
-                    }
-                });
-            }
-            let _over = Over(&done);
-            let grouped = |daemon: &Daemon| count(&daemon.status(), "coverage.kernel.grouped");
-            wait::until("the ring buffer is full", || grouped(&daemon) > 0);
-            stranger.ask(&to(3));
-            let violation = daemon.log.wait("a violation", |event| event.is("violation", number));
-            assert_eq!(violation.text("process.user"), nobody.name, "{}", violation.line());
-            let before = grouped(&daemon);
-            wait::until("it is full still", || grouped(&daemon) > before);
-        });
-        drop(daemon.stop());
-    }
 }

@@ -10,7 +10,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 use super::overload::Brought;
 use super::reconcile::Finding;
 use super::recorder::Recorded;
-use super::reload::LoadOutcome;
+use super::reload::Read;
 use super::signals::{SignalAction, Signals};
 use crate::control::handle::{Inbox, Request};
 use crate::host::conntrack::Answered;
@@ -21,8 +21,8 @@ pub(super) enum Input {
     Request(Request),
     /// The policy's host names were resolved again.
     Dns(DnsNames),
-    /// The policy's files were read again.
-    Loaded(Box<LoadOutcome>),
+    /// The policy's files were read again, or one that is to be tried was compiled.
+    Loaded(Box<Read>),
     /// Something was found on the host.
     Found(Finding),
     /// Names of containers were looked up.
@@ -48,7 +48,7 @@ pub(super) struct Inputs {
     pub signals: Signals,
     pub inbox: Inbox,
     pub dns: mpsc::Receiver<DnsNames>,
-    pub loads: mpsc::Receiver<LoadOutcome>,
+    pub loads: mpsc::Receiver<Read>,
     pub findings: mpsc::Receiver<Finding>,
     /// Notified when names of containers have come.
     pub named: Arc<Notify>,

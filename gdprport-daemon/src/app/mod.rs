@@ -3,6 +3,7 @@
 //! Belongs here: what needs more than one layer. Does not belong here: decisions (`gdprport_core`), reading the machine
 //! (`host`), writing outward (`sink`), the protocol of the control socket (`control`).
 
+mod applying;
 mod audit;
 mod config;
 mod control_thread;
@@ -41,6 +42,7 @@ mod status;
 mod tests;
 mod translations;
 pub(crate) mod transparency;
+mod trial;
 mod unpin;
 
 pub(crate) use audit::{Past, judge};

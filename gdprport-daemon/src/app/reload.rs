@@ -4,18 +4,39 @@ use std::sync::Arc;
 
 use gdprport_core::event::{AppliedPolicy, Body, PolicyEvent};
 use gdprport_core::ledger::Entry;
-use gdprport_core::policy::{DnsNames, Policy, Problem};
+use gdprport_core::policy::{DnsNames, Policy, Problem, Source};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
 use super::monitor::{Monitor, Unwatched};
 use super::policy::{Loaded, PolicyError, PolicyFiles, RELOAD_WITHIN, Resolver, Trust, log_changes};
-use crate::control::api::{Reload, ReloadReply};
+use super::trial::{Asked, Terms, Trial};
+use crate::control::api::{PolicyPlace, PolicyText, Reload, ReloadReply};
+use crate::host::clock::boottime_ns;
 use crate::host::confine::{self, Role};
 use crate::host::probes::{LoadError, Probes};
 
-/// What reading the policy's files gave.
+/// What reading the policy's files gave, or compiling one that is to be tried.
 pub(super) type LoadOutcome = Result<Loaded, PolicyError>;
+
+/// A policy that was read or compiled on a thread of its own.
+#[derive(Debug)]
+pub(super) struct Read {
+    pub outcome: LoadOutcome,
+    /// It is to be tried; `None`: it is that of the files.
+    pub trial: Option<Asked>,
+}
+
+/// Why a policy comes into force.
+#[derive(Debug)]
+pub(super) enum Why {
+    /// It is that of the files.
+    Files,
+    /// It is to be tried.
+    Trial(Terms),
+    /// It was in force before the one that was tried.
+    Reverted,
+}
 
 /// Who waits for the reply to a reload.
 pub(super) type Asker = oneshot::Sender<ReloadReply>;
@@ -26,7 +47,9 @@ pub(super) type Asker = oneshot::Sender<ReloadReply>;
 pub(super) struct Loader {
     files: PolicyFiles,
     trust: Trust,
-    to: mpsc::Sender<LoadOutcome>,
+    to: mpsc::Sender<Read>,
+    /// Whether a policy that is to be tried is being compiled.
+    compiling: bool,
     /// Who waits for the files that are being read; `None`: none are.
     reading: Option<Vec<Asker>>,
     /// Who asked since, so that they are read once more: they may have changed after they were read.
@@ -36,8 +59,41 @@ pub(super) struct Loader {
 impl Loader {
     /// Sends what was read to `to`.
     #[must_use]
-    pub(super) const fn new(files: PolicyFiles, trust: Trust, to: mpsc::Sender<LoadOutcome>) -> Self {
-        Self { files, trust, to, reading: None, next: None }
+    pub(super) const fn new(files: PolicyFiles, trust: Trust, to: mpsc::Sender<Read>) -> Self {
+        Self { files, trust, to, compiling: false, reading: None, next: None }
+    }
+
+    /// Has a policy compiled that is to be tried. The result comes as an input of the loop.
+    ///
+    /// # Errors
+    /// Gives back who asked, and why it cannot be.
+    pub(super) fn compile(&mut self, sources: Vec<Source>, asked: Asked) -> Result<(), (Asker, String)> {
+        if self.compiling {
+            return Err((asked.to, "another policy is being compiled; try again".to_owned()));
+        }
+        if !self.place().holds(&asked.terms.file) {
+            return Err((asked.to, format!("this daemon does not read {}", asked.terms.file)));
+        }
+        self.compiling = true;
+        self.begin(move || Read { outcome: Loaded::compile(sources, Vec::new()), trial: Some(asked) });
+        Ok(())
+    }
+
+    /// What was to be tried has been compiled.
+    pub(super) const fn compiled(&mut self) {
+        self.compiling = false;
+    }
+
+    /// Where the files are.
+    #[must_use]
+    pub(super) fn place(&self) -> PolicyPlace {
+        match &self.files {
+            PolicyFiles::Named(paths) => {
+                PolicyPlace::Files(paths.iter().map(|path| path.display().to_string()).collect())
+            }
+            PolicyFiles::Directory(path) => PolicyPlace::Directory(path.display().to_string()),
+            PolicyFiles::Catalog => PolicyPlace::Catalog,
+        }
     }
 
     /// Has the files read again, or once more after they have been. The result comes as an input of the loop.
@@ -61,15 +117,21 @@ impl Loader {
     }
 
     fn read(&self) {
-        let (files, trust, to) = (self.files.clone(), self.trust, self.to.clone());
+        let (files, trust) = (self.files.clone(), self.trust);
+        self.begin(move || Read { outcome: files.load(trust, RELOAD_WITHIN), trial: None });
+    }
+
+    fn begin(&self, read: impl FnOnce() -> Read + Send + 'static) {
+        let to = self.to.clone();
         let work = move || {
             confine::enter(Role::Reader);
-            // There is one reading at a time, so there is room; without a receiver the daemon is ending.
-            let _ = to.blocking_send(files.load(trust, RELOAD_WITHIN));
+            // There is one reading at a time, and one trial, so there is room; without a receiver the daemon is ending.
+            let _ = to.blocking_send(read());
         };
         if let Err(source) = std::thread::Builder::new().name("policy".to_owned()).spawn(work) {
             let path = std::path::PathBuf::from("files");
-            let _ = self.to.try_send(Err(PolicyError::Read { path, source }));
+            let outcome = Err(PolicyError::Read { path, source });
+            let _ = self.to.try_send(Read { outcome, trial: None });
         }
     }
 }
@@ -78,10 +140,10 @@ impl Loader {
 #[derive(Debug)]
 pub(super) struct PolicyState {
     resolver: Resolver,
-    /// Paths of the active policy's files; empty for the catalog.
-    pub loaded_from: Vec<String>,
-    /// Of which of them others than root can change something, and how.
-    exposed: Vec<String>,
+    /// The active policy.
+    pub in_force: Loaded,
+    /// It is on trial.
+    pub trial: Option<Trial>,
     /// When it was applied.
     pub applied: Timestamp,
     /// The last attempt to reload, whatever its outcome.
@@ -89,16 +151,32 @@ pub(super) struct PolicyState {
 }
 
 impl PolicyState {
-    /// The state of a policy that was just loaded from these files.
+    /// The state of a policy that was just loaded.
     #[must_use]
-    pub(super) fn new(
-        loaded_from: Vec<String>,
-        exposed: Vec<String>,
-        resolver: Resolver,
-        now: Timestamp,
-    ) -> Self {
-        log_exposed(&exposed);
-        Self { resolver, loaded_from, exposed, applied: now, last_reload: None }
+    pub(super) fn new(in_force: Loaded, resolver: Resolver, now: Timestamp) -> Self {
+        log_exposed(&in_force.exposed);
+        Self { resolver, in_force, trial: None, applied: now, last_reload: None }
+    }
+
+    /// The text of the active policy.
+    #[must_use]
+    pub(super) fn text(&self, place: PolicyPlace) -> PolicyText {
+        PolicyText {
+            digest: self.in_force.policy.digest().to_owned(),
+            files: Arc::clone(&self.in_force.sources),
+            place,
+            trial: self.trial.as_ref().map(|trial| trial.status(boottime_ns())),
+        }
+    }
+
+    /// What comes back now, if a trial is over.
+    pub(super) fn over(&mut self) -> Option<Loaded> {
+        self.trial.take_if(|trial| trial.is_over(boottime_ns())).map(Trial::end)
+    }
+
+    /// What comes back, whatever time is left.
+    pub(super) fn give_up(&mut self) -> Option<Loaded> {
+        self.trial.take().map(Trial::end)
     }
 
     /// Applies what was read: completely, or not at all.
@@ -108,21 +186,24 @@ impl PolicyState {
     pub(super) fn reload(
         &mut self,
         outcome: LoadOutcome,
+        why: Why,
         monitor: &mut Monitor<Probes>,
         now: Timestamp,
     ) -> Result<(), PolicyError> {
         let outcome = outcome.map_err(PolicyError::without_warnings);
-        let error = outcome.as_ref().err();
-        self.last_reload = Some(Reload {
-            at: now,
-            ok: error.is_none(),
-            problems: error.map(ToString::to_string).unwrap_or_default(),
-            problem_count: error.map_or(0, PolicyError::count),
-        });
-        let Loaded { policy, files, sources, exposed } = outcome?;
-        log_exposed(&exposed);
+        if matches!(why, Why::Files) {
+            let error = outcome.as_ref().err();
+            self.last_reload = Some(Reload {
+                at: now,
+                ok: error.is_none(),
+                problems: error.map(ToString::to_string).unwrap_or_default(),
+                problem_count: error.map_or(0, PolicyError::count),
+            });
+        }
+        let loaded = outcome?;
+        log_exposed(&loaded.exposed);
         let previous: Arc<str> = monitor.active_policy.digest().into();
-        let Unwatched { flows, listeners } = monitor.set_policy(policy, now);
+        let Unwatched { flows, listeners } = monitor.set_policy(Arc::clone(&loaded.policy), now);
         if flows + listeners > 0 {
             tracing::info!(
                 flows,
@@ -130,8 +211,15 @@ impl PolicyState {
                 "open flows and listeners on ports that are no longer watched were dropped"
             );
         }
-        self.loaded_from = files;
-        self.exposed = exposed;
+        let sources = Arc::clone(&loaded.sources);
+        let replaced = std::mem::replace(&mut self.in_force, loaded);
+        let reverted = matches!(why, Why::Reverted);
+        // The one that somebody has confirmed comes back, also if one trial follows another.
+        let before = self.trial.take().map(Trial::end);
+        self.trial = match why {
+            Why::Trial(terms) => Some(Trial::begin(terms, before.unwrap_or(replaced), now, boottime_ns())),
+            Why::Files | Why::Reverted => None,
+        };
         self.applied = now;
         let policy = monitor.active_policy.policy();
         if let Err(error) = watch_ports(&mut monitor.evidence.kernel, policy) {
@@ -144,9 +232,16 @@ impl PolicyState {
             tally.enter(Entry::Policy { digest, sources, at: now });
         }
         self.resolver.set_names(host_names(policy));
-        self.announce(Some(previous), monitor, now);
+        self.announce(Some(previous), reverted, monitor, now);
         monitor.reevaluate(now);
         Ok(())
+    }
+
+    /// The reply to who asked for what cannot be.
+    #[must_use]
+    pub(super) fn refused(&self, why: String) -> ReloadReply {
+        let digest = self.in_force.policy.digest().to_owned();
+        ReloadReply { applied: false, digest, problems: why, warnings: String::new() }
     }
 
     /// The reply to who asked for a reload.
@@ -157,7 +252,7 @@ impl PolicyState {
         let warnings: Vec<String> = match error {
             None => {
                 let warnings = policy.warnings_at(monitor.now()).map(ToString::to_string);
-                warnings.chain(self.exposed.clone()).collect()
+                warnings.chain(self.in_force.exposed.clone()).collect()
             }
             Some(_) => Vec::new(),
         };
@@ -170,17 +265,29 @@ impl PolicyState {
     }
 
     /// Sends which policy is active.
-    pub(super) fn announce(&self, previous: Option<Arc<str>>, monitor: &mut Monitor<Probes>, now: Timestamp) {
+    pub(super) fn announce(
+        &self,
+        previous: Option<Arc<str>>,
+        reverted: bool,
+        monitor: &mut Monitor<Probes>,
+        now: Timestamp,
+    ) {
         let policy = monitor.active_policy.policy();
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let body = Body::PolicyApplied(Box::new(PolicyEvent {
             policy: AppliedPolicy {
                 digest: policy.digest().into(),
                 previous,
-                files: self.loaded_from.clone(),
+                files: self.in_force.files.clone(),
                 ports: count(policy.watched().filter(|port| port.declared).count()),
                 rules: count(policy.rules()),
-                warnings: policy.warnings_at(now).map(one_line).chain(self.exposed.iter().cloned()).collect(),
+                warnings: policy
+                    .warnings_at(now)
+                    .map(one_line)
+                    .chain(self.in_force.exposed.iter().cloned())
+                    .collect(),
+                trial_until: self.trial.as_ref().map(Trial::until),
+                reverted,
             },
         }));
         monitor.publisher.send(body, now);

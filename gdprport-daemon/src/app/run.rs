@@ -27,7 +27,7 @@ use super::privacy;
 use super::reader::{BATCH, Reader};
 use super::reconcile::{Progress, Reconciler};
 use super::recorder::Recorder;
-use super::reload::{Asker, LoadOutcome, Loader, PolicyState, apply_names, host_names, watch_ports};
+use super::reload::{Loader, PolicyState, apply_names, host_names, watch_ports};
 use super::session::Session;
 use super::shutdown::shut_down;
 use super::signals::{SignalAction, Signals, Stop};
@@ -95,7 +95,7 @@ pub(crate) fn run(mut options: RunOptions) -> Result<(), RunError> {
         let first_look = options.first_look.take().filter(|_| loaded.files.is_empty());
         let asking = names_thread::start().map_err(RunError::System)?;
         let dns_resolver = DnsResolver::start(&asking, names, options.config.intervals.names, dns_to);
-        let policy = PolicyState::new(loaded.files, loaded.exposed, dns_resolver, session.started);
+        let policy = PolicyState::new(loaded.clone(), dns_resolver, session.started);
         let (loads_to, loads) = mpsc::channel(1);
         let mut monitor = Monitor::new(table, loaded.policy, Evidence::new(resolver, probes), publisher);
         watch_ports(&mut monitor.evidence.kernel, monitor.active_policy.policy())?;
@@ -153,10 +153,10 @@ pub(crate) fn run(mut options: RunOptions) -> Result<(), RunError> {
 pub(super) struct Daemon {
     pub(super) session: Session,
     pub(super) monitor: Monitor<Probes>,
-    reader: Reader,
+    pub(super) reader: Reader,
     pub(super) coverage: Coverage,
-    policy: PolicyState,
-    loader: Loader,
+    pub(super) policy: PolicyState,
+    pub(super) loader: Loader,
     pub(super) reconciler: Reconciler,
     translations: Translations,
     inputs: Inputs,
@@ -195,7 +195,7 @@ impl Daemon {
         self.translations.ask(&mut self.monitor);
         let now = self.monitor.now();
         startup::announce_start(&self.session, &mut self.monitor, now);
-        self.policy.announce(None, &mut self.monitor, now);
+        self.policy.announce(None, false, &mut self.monitor, now);
         startup::report_previous(&mut self.coverage, &mut self.monitor, now);
         self.reconciler.begin_listing(&mut self.monitor);
         startup::read_backlog(&mut self.monitor, &mut self.reader).await;
@@ -216,7 +216,7 @@ impl Daemon {
             Some(recorded) = inputs.recorded.recv() => Input::Recorded(recorded),
             Some(request) = inputs.inbox.recv() => Input::Request(request),
             Some(names) = inputs.dns.recv() => Input::Dns(names),
-            Some(outcome) = inputs.loads.recv() => Input::Loaded(Box::new(outcome)),
+            Some(read) = inputs.loads.recv() => Input::Loaded(Box::new(read)),
             Some(finding) = inputs.findings.recv() => Input::Found(finding),
             () = inputs.named.notified() => Input::Named,
             Some(brought) = overloads.brought() => Input::Counted(Box::new(brought)),
@@ -253,7 +253,7 @@ impl Daemon {
             }
             Input::Signal(SignalAction::Reopen) => self.monitor.publisher.fanout().reopen(),
             Input::Request(request) => self.reply(request),
-            Input::Loaded(outcome) => self.reload(*outcome),
+            Input::Loaded(read) => self.loaded(*read),
             Input::Dns(names) => {
                 let now = self.monitor.now();
                 apply_names(names, &mut self.monitor, now);
@@ -280,6 +280,7 @@ impl Daemon {
                 recorded.publish(&mut self.monitor.publisher, now);
             }
             Input::Second => {
+                self.end_trial();
                 self.housekeeping();
                 self.reconciler.resync(&mut self.monitor);
                 if self.watchdog {
@@ -313,6 +314,11 @@ impl Daemon {
                 let _ = to.send(());
             }
             Request::Reload(to) => self.loader.request(Some(to)),
+            Request::Policy(to) => {
+                let _ = to.send(self.policy.text(self.loader.place()));
+            }
+            Request::Trial(order, to) => self.try_out(*order, to),
+            Request::Revert(to) => self.revert(to),
             Request::Record(recording, to) => {
                 self.recorder.request(*recording, to, &self.keeper, &self.monitor.publisher);
             }
@@ -334,29 +340,6 @@ impl Daemon {
             let mut groupings = std::mem::take(&mut self.groupings);
             groupings.step(&self.sources());
             self.groupings = groupings;
-        }
-    }
-
-    /// Applies what was read of the policy's files, and replies to everybody who asked for it.
-    fn reload(&mut self, outcome: LoadOutcome) {
-        // Records from before belong to the policy of before. A port that was dropped and comes back would otherwise get
-        // flows whose ends nobody recorded meanwhile: they would stay open for ever.
-        self.reader.read_all(&mut self.monitor);
-        self.overloads.judge_all(&mut self.monitor);
-        let now = self.monitor.now();
-        if outcome.is_ok() {
-            self.keeper.before_reload(&mut self.monitor, now);
-        }
-        let outcome = self.policy.reload(outcome, &mut self.monitor, now);
-        match &outcome {
-            // Ports that were not watched before have flows and listeners of which nothing is known yet.
-            Ok(()) => self.reconciler.request_resync(),
-            Err(error) => tracing::error!("the policy was not applied, the old one stays active\n{error}"),
-        }
-        let reply = self.policy.reply(outcome.err(), &self.monitor);
-        for asker in self.loader.finished() {
-            // A client that no longer waits is no error.
-            let _: Result<(), _> = Asker::send(asker, reply.clone());
         }
     }
 

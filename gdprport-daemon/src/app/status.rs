@@ -26,6 +26,7 @@ use crate::control::api::{
     PolicyStatus, PortStatus, RingStatus, SinkStatus, SpoolStatus, Status, Unresolved, VerdictRow,
     VolumeStatus, Without,
 };
+use crate::host::clock::boottime_ns;
 use crate::host::confine::{self, Capability};
 use crate::host::probes::catalog::Need;
 use crate::host::probes::{HookRuns, HookStatus, PinsOutcome, Probes};
@@ -208,12 +209,13 @@ fn policy_status(monitor: &Monitor<Probes>, state: &PolicyState, now: Timestamp)
         source: if policy.is_catalog_only() {
             PolicySource::Catalog
         } else {
-            PolicySource::Files(state.loaded_from.clone())
+            PolicySource::Files(state.in_force.files.clone())
         },
         digest: policy.digest().to_owned(),
         applied: state.applied,
         age_s: u64::try_from(now.duration_since(state.applied).as_secs()).unwrap_or(0),
         last_reload: state.last_reload.clone(),
+        trial: state.trial.as_ref().map(|trial| trial.status(boottime_ns())),
         ports: count(policy.watched().filter(|port| port.declared).count()),
         rules: count(policy.rules()),
         exceptions: count(policy.exceptions()),

@@ -26,7 +26,8 @@ use tokio::time::timeout;
 use super::address::GROUP;
 use super::api::{
     DeliverStatus, DoctorReport, ErrorReply, EvidenceOrder, EvidenceReply, ExplainQuery, ExplainReply,
-    FlowQuery, FlowsReply, GroupQuery, GroupsReply, RecordReply, ReloadReply, StatusReply, TestReply,
+    FlowQuery, FlowsReply, GroupQuery, GroupsReply, PolicyText, RecordReply, ReloadReply, StatusReply,
+    TestReply, TrialOrder,
 };
 use super::limits::{CLIENT_TIMEOUT, EVIDENCE_WITHIN, MAX_LINE, MAX_REPLY, TEST_WITHIN};
 
@@ -144,6 +145,22 @@ impl ControlClient {
     /// `POST /v1/reload`. A policy with problems is a reply, not an error.
     pub(crate) async fn reload(&self) -> Result<TypedReply<ReloadReply>, ClientError> {
         self.ask(Method::POST, "/v1/reload").await
+    }
+
+    /// `GET /v1/policy`.
+    pub(crate) async fn policy(&self) -> Result<TypedReply<PolicyText>, ClientError> {
+        self.ask(Method::GET, "/v1/policy").await
+    }
+
+    /// `POST /v1/policy/trial`. A policy with problems is a reply, not an error.
+    pub(crate) async fn try_out(&self, order: &TrialOrder) -> Result<TypedReply<ReloadReply>, ClientError> {
+        let json = serde_json::to_vec(order).map_err(|error| self.garbled(&error))?;
+        self.ask_with(Method::POST, "/v1/policy/trial", json.into()).await
+    }
+
+    /// `POST /v1/policy/revert`. That there is nothing to take back is a reply, not an error.
+    pub(crate) async fn revert(&self) -> Result<TypedReply<ReloadReply>, ClientError> {
+        self.ask(Method::POST, "/v1/policy/revert").await
     }
 
     /// `POST /v1/findings`.

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::api::{
     ControlStatus, DoctorReport, EvidenceOrder, EvidenceReply, ExplainQuery, ExplainReply, FlowQuery,
-    FlowsReply, GroupQuery, GroupsReply, RecordReply, ReloadReply, Status,
+    FlowsReply, GroupQuery, GroupsReply, PolicyText, RecordReply, ReloadReply, Status, TrialOrder,
 };
 use super::counters::Counters;
 use super::follower::FollowerSink;
@@ -32,6 +32,12 @@ pub(crate) enum Request {
     Follow(FollowerSink, oneshot::Sender<()>),
     /// Reload the policy. Only sent on behalf of root.
     Reload(oneshot::Sender<ReloadReply>),
+    /// The policy in force. Only sent on behalf of root.
+    Policy(oneshot::Sender<PolicyText>),
+    /// Put a policy in force on trial. Only sent on behalf of root.
+    Trial(Box<TrialOrder>, oneshot::Sender<ReloadReply>),
+    /// Take back the policy on trial. Only sent on behalf of root.
+    Revert(oneshot::Sender<ReloadReply>),
     /// Compare the findings of an audit with the one before. Only sent on behalf of root. Replied by why it cannot be.
     Record(Box<Recording>, oneshot::Sender<Result<RecordReply, String>>),
     /// Something that only who writes the evidence log can do. Only sent on behalf of root. Replied by why it is not done.
@@ -111,6 +117,22 @@ impl LoopHandle {
     /// After `AskError::Late` the reload may still happen.
     pub(crate) async fn reload(&self, within: Duration) -> Result<ReloadReply, AskError> {
         self.ask(Request::Reload, within).await
+    }
+
+    /// Asks for the policy in force. The server has checked that the caller may.
+    pub(crate) async fn policy(&self, within: Duration) -> Result<PolicyText, AskError> {
+        self.ask(Request::Policy, within).await
+    }
+
+    /// Asks to put a policy in force on trial. The server has checked that the caller may.
+    /// After `AskError::Late` it may still come into force, and is taken back as it would be.
+    pub(crate) async fn try_out(&self, order: TrialOrder, within: Duration) -> Result<ReloadReply, AskError> {
+        self.ask(|reply| Request::Trial(Box::new(order), reply), within).await
+    }
+
+    /// Asks to take back the policy on trial. The server has checked that the caller may.
+    pub(crate) async fn revert(&self, within: Duration) -> Result<ReloadReply, AskError> {
+        self.ask(Request::Revert, within).await
     }
 
     /// Has the findings of an audit recorded. The server has checked that the caller may.

@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use gdprport_core::policy::TOTAL_BYTES_MAX;
+
 /// Connections there may be at once. Each costs a task and at most `MAX_HEAD` twice: some 3 MB in all.
 pub(super) const MAX_CONNECTIONS: usize = 64;
 
@@ -46,6 +48,10 @@ pub(super) const BACKLOG: i32 = 1_024;
 /// Bytes of the findings of one audit: a finding has 1 to 2 KB, and there are at most `audit::MAX_FINDINGS`. One is taken at
 /// a time.
 pub(super) const MAX_FINDINGS_BODY: usize = 8 << 20;
+
+/// Bytes of a policy with its texts as JSON: twice what the texts may have, as most of them is not escaped. One is taken at a
+/// time.
+pub(super) const MAX_POLICY_BODY: usize = 2 * TOTAL_BYTES_MAX;
 
 /// How long open connections have to finish once the daemon stops.
 pub(super) const DRAIN: Duration = Duration::from_secs(1);

@@ -2,6 +2,7 @@
 //!
 //! Belongs here: clap definitions only. What commands do is `commands`'.
 
+mod apply;
 mod audit;
 mod deliver;
 mod evidence;
@@ -13,6 +14,7 @@ mod init;
 mod language;
 mod learn;
 mod period;
+mod policy;
 mod privacy;
 mod report;
 mod since;
@@ -27,6 +29,7 @@ use gdprport_core::encode::Encoding;
 
 use crate::app::{Config, DEFAULT_PINS};
 
+pub(super) use apply::ApplyArgs;
 pub(super) use audit::AuditArgs;
 pub(super) use deliver::{DeliverArgs, SinkArgs, SinkCommand};
 pub(super) use evidence::{EraseArgs, EvidenceCommand, ExportArgs, RotateKeyArgs, VerifyArgs};
@@ -37,6 +40,7 @@ pub(super) use incident::IncidentArgs;
 pub(super) use init::InitArgs;
 pub(super) use learn::{DiffArgs, LearnArgs, ReplayArgs};
 use period::watch_period;
+pub(super) use policy::PolicyCommand;
 pub(super) use privacy::{PrivacyCommand, ResolveArgs, RotateArgs};
 pub(super) use report::{Form, ReportArgs, ReportCommand};
 pub(super) use since::{NotYet, Since};
@@ -348,57 +352,6 @@ pub(super) struct EventsArgs {
 fn encoding() -> impl TypedValueParser<Value = Encoding> {
     let names = Encoding::ALL.iter().map(|encoding| encoding.as_str());
     PossibleValuesParser::new(names).try_map(|name| Encoding::named(&name).ok_or("no encoding has this name"))
-}
-
-/// `gdprport policy …`
-#[derive(Debug, Subcommand)]
-pub(super) enum PolicyCommand {
-    /// Check policy files as the daemon would: every problem, with line and column.
-    #[command(after_help = "\
-Examples:
-  gdprport policy check                             the host's own policy
-  gdprport policy check policy.toml policy.d/*.toml
-
-Files that others than root can change are refused, as by the daemon; for
-another user than root, and with --any-owner, that is only a warning.
-
-Exit status: 0 valid, 2 problems.")]
-    Check {
-        /// The files, read together as one policy; without any, those in /etc/gdprport.
-        #[arg(value_name = "FILE")]
-        files: Vec<PathBuf>,
-        /// Take files that others than root can change, with a warning for each.
-        #[arg(long)]
-        any_owner: bool,
-    },
-    /// Show why a flow is declared, a violation or undecided: rule by rule, key by key.
-    #[command(
-        override_usage = "gdprport policy explain [OPTIONS] --port NAME|NUMBER\n       gdprport policy explain [OPTIONS] --flow ID\n       gdprport policy explain [OPTIONS] --row N",
-        after_help = "\
-Examples:
-  gdprport policy explain --flow 1:aBcD…=     an open flow, by its id in events
-  gdprport policy explain --row 4711          a row of the ledger, judged today
-  gdprport policy explain --port customers-db --from 10.0.2.7 \\
-    --unit postgresql@15-main.service --tls 1.3
-
-The last one is a flow that could be, and needs no daemon.
-What is not given is not known, and keys that ask for it are undecided."
-    )]
-    Explain(Box<ExplainArgs>),
-    /// Propose a policy, or what one lacks, from what the ledger has seen: one rule for each process and its peers.
-    #[command(override_usage = "gdprport policy learn [OPTIONS]", after_help = learn::LEARN)]
-    Learn(LearnArgs),
-    /// Show what a policy would have said of the past: what would change, by the ledger.
-    #[command(override_usage = "gdprport policy replay [OPTIONS] [FILE]...", after_help = learn::REPLAY)]
-    Replay(ReplayArgs),
-    /// Say in words what another version of a policy means, what allows more first.
-    #[command(override_usage = "gdprport policy diff [OPTIONS] A B", after_help = learn::DIFF)]
-    Diff(DiffArgs),
-    /// Print the JSON Schema of the policy file, for editors.
-    #[command(after_help = "\
-Examples:
-  gdprport policy schema > policy.schema.json")]
-    Schema,
 }
 
 #[cfg(test)]

@@ -28,6 +28,7 @@ mod sinks;
 mod spool;
 mod status;
 mod status_evidence;
+mod status_policy;
 mod table;
 mod tone;
 mod top;

@@ -10,11 +10,12 @@ use super::ledger::ledger;
 use super::screen::Screen;
 use super::spool::spool;
 use super::status_evidence::evidence;
+use super::status_policy::policy;
 use super::table::{Cell, Column, fact, table, tied_items, title, wrap};
 use super::tone::Tone;
 use super::volumes::volumes;
 use crate::control::api::{
-    Health, HealthState, Pins, PolicySource, PolicyStatus, PortStatus, ReloadReply, SinkStatus, StatusReply,
+    Health, HealthState, Pins, PolicySource, PortStatus, ReloadReply, SinkStatus, StatusReply,
 };
 use gdprport_core::counters::ContainerCounters;
 use gdprport_core::privacy::{Applied, AppliedPeers, AppliedUsers};
@@ -48,9 +49,6 @@ const SINKS: [Column; 6] = [
     Column::number("LOST"),
     Column::elastic("LAST ERROR", 15),
 ];
-
-/// Screens at least this wide show the complete digest of the policy.
-const FULL_DIGEST: u16 = 100;
 
 /// The complete status.
 pub(super) fn show(reply: &StatusReply, screen: &Screen) -> String {
@@ -96,52 +94,6 @@ fn health(health: &Health, screen: &Screen) -> String {
     let mut text = String::new();
     for (i, line) in wrap(&line, usize::from(screen.width).saturating_sub(2)).iter().enumerate() {
         text.push_str(&format!("{}\n", tone.paint(&format!("{} {line}", if i == 0 { "●" } else { " " }))));
-    }
-    text
-}
-
-fn policy(policy: &PolicyStatus, screen: &Screen) -> String {
-    let mut text = title("POLICY", &format!("in force for {}", duration(policy.age_s)));
-    let digest = match policy.digest.get(..23) {
-        Some(begin) if screen.width < FULL_DIGEST => format!("{begin}…"),
-        _ => policy.digest.clone(),
-    };
-    let mut add = |name, tone, value: &str| text.push_str(&fact(name, tone, value, screen.width));
-    match &policy.source {
-        PolicySource::Files(files) => add("files", Tone::Plain, &files.join(", ")),
-        PolicySource::Catalog => {
-            add("files", Tone::Warn, "no policy: built-in catalog, observing; every flow is undeclared");
-            add("next", Tone::Note, "`sudo gdprport init --output policy.toml`; `gdprport help first-steps`");
-        }
-    }
-    add("declares", Tone::Plain, &declares(policy));
-    add("digest", Tone::Plain, &digest);
-    if let Some(reload) = &policy.last_reload {
-        if reload.ok {
-            add("reload", Tone::Plain, &format!("applied {}", moment(reload.at)));
-        } else {
-            let refused = format!("refused {}; the policy before it stays in force", moment(reload.at));
-            add("reload", Tone::Bad, &refused);
-            let first = reload.problems.lines().next().unwrap_or_default();
-            match reload.problem_count {
-                0 | 1 => add("", Tone::Plain, first),
-                n => add("", Tone::Plain, &format!("{}, the first: {first}", counted(n, "problem"))),
-            }
-            add("", Tone::Plain, "see `gdprport policy check`");
-        }
-    }
-    for name in &policy.unresolved {
-        let unresolved = format!("{} ({}): undecided without it: {}", name.name, name.error, name.undecided);
-        add("unresolved", Tone::Warn, &unresolved);
-    }
-    text
-}
-
-fn declares(policy: &PolicyStatus) -> String {
-    let mut text =
-        format!("{}, {}", counted(policy.ports.into(), "port"), counted(policy.rules.into(), "rule"));
-    if policy.exceptions > 0 {
-        text.push_str(&format!(", {}", counted(policy.exceptions.into(), "exception")));
     }
     text
 }

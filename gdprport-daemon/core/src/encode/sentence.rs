@@ -3,6 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use super::sides::{base, pid};
+use crate::event::time::Micros;
 use crate::event::{
     AuditFinding, Body, Bound, CoverageEvent, Event, FindingEvent, FlowEvent, FlowSummary, ListenerEvent,
     Overload, OverloadWhy, StandsFor, Violation,
@@ -53,6 +54,12 @@ fn write(body: &Body, text: &mut String) -> fmt::Result {
                 "policy {} is active: {} ports, {} rules",
                 policy.digest, policy.ports, policy.rules
             )?;
+            if policy.reverted {
+                write!(text, "; the one on trial was taken back")?;
+            }
+            if let Some(until) = policy.trial_until {
+                write!(text, "; on trial until {}", Micros(until))?;
+            }
             list(text, "; warning: ", policy.warnings.iter().map(|warning| &**warning))
         }
         Body::DaemonStart(event) => {

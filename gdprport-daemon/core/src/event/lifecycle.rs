@@ -23,6 +23,13 @@ pub struct AppliedPolicy {
     pub digest: Arc<str>,
     /// The digest of the policy that was active before; `null` at start.
     pub previous: Option<Arc<str>>,
+    /// It is on trial: at this time it gives way to the one before, unless it is confirmed. Absent: it is not.
+    #[serde(default, with = "time::option", skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "time::option::schema")]
+    pub trial_until: Option<Timestamp>,
+    /// It is in force again, as the one that was on trial was taken back, or not confirmed in time.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reverted: bool,
     /// The files it was read from, in the order they were read.
     pub files: Vec<String>,
     /// Declarations in it.

@@ -158,6 +158,8 @@ pub fn body(kind: Kind) -> Body {
                 ports: 3,
                 rules: 7,
                 warnings: vec!["the name backup-1.internal does not resolve".to_owned()],
+                trial_until: Some(time("2026-07-11T09:05:00.25Z")),
+                reverted: true,
             },
         })),
         Kind::DaemonStart => Body::DaemonStart(Box::new(DaemonStart {

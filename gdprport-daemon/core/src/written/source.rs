@@ -1,5 +1,7 @@
 //! What a policy is read from: texts with the names of their files, and how large they may be.
 
+use serde::{Deserialize, Serialize};
+
 /// How many files a policy may consist of.
 pub const FILES_MAX: usize = 1024;
 /// How many bytes one file may have.
@@ -8,7 +10,7 @@ pub const FILE_BYTES_MAX: usize = 4 << 20;
 pub const TOTAL_BYTES_MAX: usize = 32 << 20;
 
 /// One file of a policy.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
     /// The path as it is shown to the user.
     pub name: String,

@@ -1,5 +1,7 @@
 //! The monitor: tables, policy and evidence, and what each input does to them. It never waits.
 
+use std::sync::Arc;
+
 use gdprport_core::decode::overload::OverloadGroup;
 use gdprport_core::decode::{DecodeError, Record};
 use gdprport_core::flow::{Change, ChangeKind, Flow, FoundFlow, LastCounts, Progress, Table};
@@ -121,7 +123,13 @@ pub struct Monitor<K> {
 impl<K: TaskLookup> Monitor<K> {
     /// A monitor that has seen nothing yet.
     #[must_use]
-    pub fn new(flows: Table, policy: Policy, evidence: Evidence<K>, mut publisher: Publisher) -> Self {
+    pub fn new(
+        flows: Table,
+        policy: impl Into<Arc<Policy>>,
+        evidence: Evidence<K>,
+        mut publisher: Publisher,
+    ) -> Self {
+        let policy = policy.into();
         publisher.set_policy(&policy);
         let began_ns = boottime_ns();
         let now = publisher.clock().timestamp(began_ns);

@@ -16,7 +16,7 @@ impl<K: TaskLookup> Monitor<K> {
     /// are counted, and what was not reported of them yet is, by the policy that they were judged by. That they go on
     /// is not reported one by one: they did not close, and a busy port would send more events at once than a sink has
     /// room for. Everything else stands as it was judged until [`Self::reevaluate`].
-    pub fn set_policy(&mut self, policy: Policy, now: Timestamp) -> Unwatched {
+    pub fn set_policy(&mut self, policy: Arc<Policy>, now: Timestamp) -> Unwatched {
         let flows = self.flows.retain(|flow| policy.port(flow.port()).is_some(), &mut self.changes);
         self.publish(now);
         let moved = self.leave_ports(&policy, now);

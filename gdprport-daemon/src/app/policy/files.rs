@@ -98,15 +98,27 @@ impl PolicyError {
 }
 
 /// A policy and the files it came from.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Loaded {
-    pub policy: Policy,
+    pub policy: Arc<Policy>,
     /// The files, in the order read; empty for the catalog.
     pub files: Vec<String>,
     /// Their texts, in the same order.
     pub sources: Arc<[Source]>,
     /// Of which of them others than root can change something, and how; only with [`Trust::Anyone`].
     pub exposed: Vec<String>,
+}
+
+impl Loaded {
+    /// Compiles texts that are known already.
+    ///
+    /// # Errors
+    /// All problems of all texts at once.
+    pub(crate) fn compile(sources: Vec<Source>, exposed: Vec<String>) -> Result<Self, PolicyError> {
+        let policy = Arc::new(compile(&sources)?);
+        let files = sources.iter().map(|source| source.name.clone()).collect();
+        Ok(Self { policy, files, sources: sources.into(), exposed })
+    }
 }
 
 /// A policy as its author wrote it, and compiled.
@@ -164,6 +176,15 @@ impl PolicyFiles {
         let (outline, policy) = outline(&sources)?;
         let digest = policy.digest().into();
         Ok(Written { outline, policy, digest, sources, exposed })
+    }
+
+    /// The texts as they are, for who compares them.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub(crate) fn texts(&self) -> Result<Vec<Source>, PolicyError> {
+        let reading = Reading { trust: Trust::Anyone, read: configured::read_waiting };
+        Ok(self.read(reading, &Mutex::default())?.sources)
     }
 
     /// Reads the texts; `at` is the file that is being read.
@@ -224,10 +245,7 @@ impl Texts {
     }
 
     fn compile(self) -> Result<Loaded, PolicyError> {
-        let Self { sources, exposed } = self;
-        let policy = compile(&sources)?;
-        let files = sources.iter().map(|source| source.name.clone()).collect();
-        Ok(Loaded { policy, files, sources: sources.into(), exposed })
+        Loaded::compile(self.sources, self.exposed)
     }
 }
 

@@ -201,7 +201,7 @@ impl World {
         self.keeper.before_reload(&mut self.monitor, self.now);
         self.policy = number;
         let (policy, _) = policy(number);
-        let _ = self.monitor.set_policy(policy, self.now);
+        let _ = self.monitor.set_policy(policy.into(), self.now);
         self.monitor.reevaluate(self.now);
     }
 

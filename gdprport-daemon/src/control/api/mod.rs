@@ -12,6 +12,7 @@ mod flows;
 mod groups;
 mod health;
 mod ledger;
+mod policy;
 mod replies;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod samples;
@@ -29,6 +30,7 @@ pub(crate) use flows::{FlowQuery, FlowRow, FlowsReply, VerdictOutcome, VerdictRo
 pub(crate) use groups::{GroupQuery, GroupsReply};
 pub(crate) use health::{Health, HealthState};
 pub(crate) use ledger::{LedgerStanding, LedgerStatus};
+pub(crate) use policy::{PolicyPlace, PolicyText, TRIAL_MAX_S, TRIAL_MIN_S, TrialOrder, TrialStatus};
 pub(crate) use replies::{EndpointInfo, ErrorReply, Index, RecordReply, ReloadReply, StatusReply};
 pub(crate) use status::{
     ControlStatus, Hook, HookState, Kernel, Memory, Pins, PolicySource, PolicyStatus, PortStatus, Reload,

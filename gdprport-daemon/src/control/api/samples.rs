@@ -4,11 +4,13 @@
 mod deliver;
 mod flows;
 mod groups;
+mod policy;
 
 #[cfg(test)]
 pub(crate) use deliver::deliver;
 pub(crate) use flows::flows;
 pub(crate) use groups::groups;
+pub(crate) use policy::policy_text;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -167,6 +169,7 @@ pub(crate) fn status() -> Status {
                 problems: reload_refused().problems,
                 problem_count: 2,
             }),
+            trial: Some(policy::trial()),
             ports: 3,
             rules: 7,
             exceptions: 1,
@@ -330,6 +333,7 @@ pub(crate) fn healthy() -> Status {
     let mut status = status();
     status.hooks.retain(|hook| hook.state == HookState::Attached);
     status.policy.last_reload = None;
+    status.policy.trial = None;
     status.policy.unresolved.clear();
     status.coverage.kernel.dropped.clear();
     status.coverage.kernel.seen -= status.coverage.kernel.grouped;

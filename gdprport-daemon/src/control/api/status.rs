@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::coverage::CoverageStatus;
 use super::evidence::EvidenceStatus;
 use super::ledger::LedgerStatus;
+use super::policy::TrialStatus;
 use gdprport_core::counters::{ContainerCounters, OwnerCounters, PortCounters};
 use gdprport_core::event::{ByReason, RuleVolume, SinkCounts};
 use gdprport_core::privacy::Applied;
@@ -166,6 +167,9 @@ pub(crate) struct PolicyStatus {
     pub age_s: u64,
     /// The last attempt to reload; `null` if there was none.
     pub last_reload: Option<Reload>,
+    /// It is on trial; absent: it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trial: Option<TrialStatus>,
     /// Number of declared TCP ports.
     pub ports: u32,
     /// Number of rules (`[[port.allow]]`).

@@ -116,6 +116,16 @@ async fn serve_requests(inbox: &mut Inbox, reloads: &mut u32) {
                 *reloads += 1;
                 drop(reply.send(samples::reload_refused()));
             }
+            Request::Policy(reply) => drop(reply.send(samples::policy_text())),
+            Request::Trial(order, reply) => {
+                *reloads += 1;
+                assert!(order.check().is_ok());
+                drop(reply.send(samples::reload_refused()));
+            }
+            Request::Revert(reply) => {
+                *reloads += 1;
+                drop(reply.send(samples::reload_refused()));
+            }
             Request::Record(recording, reply) => {
                 *reloads += 1;
                 let new = recording.findings.len() as u64;

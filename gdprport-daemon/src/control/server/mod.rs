@@ -4,9 +4,11 @@
 
 mod bind;
 mod caller;
+mod context;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod hostile;
 mod io;
+mod policy_routes;
 mod reply;
 mod routes;
 pub(crate) mod scrapes;

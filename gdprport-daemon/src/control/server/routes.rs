@@ -4,10 +4,10 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
@@ -16,22 +16,23 @@ use axum::routing::{get, post};
 use axum::{Extension, Router};
 use futures_util::stream;
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
 
 use gdprport_core::audit::Recording;
 
 use super::caller::Caller;
+use super::context::Context;
+use super::policy_routes;
 use super::reply::{HttpRefusal, Json, body, refuse};
 use crate::control::api::{
     EndpointInfo, EraseQuery, EvidenceOrder, EvidenceReply, ExplainQuery, ExplainReply, FlowQuery,
     GroupQuery, Index, RecordReply, StatusReply,
 };
-use crate::control::counters::{Counters, Gauge};
-use crate::control::handle::{AskError, LoopHandle};
-use crate::control::limits::{EVIDENCE_WITHIN, MAX_BODY, MAX_FINDINGS_BODY, MAX_FOLLOWERS, MAX_LISTS};
+use crate::control::counters::Gauge;
+use crate::control::handle::LoopHandle;
+use crate::control::limits::{EVIDENCE_WITHIN, MAX_BODY, MAX_FINDINGS_BODY, MAX_FOLLOWERS};
 
 /// What `GET /` lists; a test holds it against the router.
-const ENDPOINTS: [(&str, &str, &str); 12] = [
+const ENDPOINTS: [(&str, &str, &str); 15] = [
     ("GET", "/", "this list"),
     ("GET", "/v1/status", "health, hooks in use, policy, ports, coverage, sinks"),
     ("GET", "/v1/flows?port=&violations=&limit=", "the open flows, oldest first"),
@@ -50,20 +51,19 @@ const ENDPOINTS: [(&str, &str, &str); 12] = [
         "compare the findings of an audit with the one before, and report what differs; for root only",
     ),
     ("POST", "/v1/reload", "read the policy anew; for root only"),
+    ("GET", "/v1/policy", "the policy in force, as a text; for root only"),
+    (
+        "POST",
+        "/v1/policy/trial",
+        "put a policy in force that is taken back by itself, unless a reload confirms it; for root only",
+    ),
+    ("POST", "/v1/policy/revert", "take back the policy on trial; for root only"),
     ("POST", "/v1/evidence/erase", "erase entries of the evidence log; for root only"),
     ("POST", "/v1/evidence/rotate", "sign the evidence log with another key; for root only"),
 ];
 
-#[derive(Debug, Clone)]
-struct Context {
-    handle: LoopHandle,
-    /// How long one request may take, except for following the events.
-    within: Duration,
-    /// One audit is taken at a time: it may be large.
-    recording: Arc<Semaphore>,
-}
-
 pub(super) fn router(handle: LoopHandle, within: Duration, scrapes: Router) -> Router {
+    let one = || Arc::new(Semaphore::new(1));
     Router::new()
         .route("/", get(index))
         .route("/v1/status", get(status))
@@ -73,10 +73,13 @@ pub(super) fn router(handle: LoopHandle, within: Duration, scrapes: Router) -> R
         .route("/v1/events", get(events))
         .route("/v1/doctor", get(doctor))
         .route("/v1/findings", post(findings))
-        .route("/v1/reload", post(reload))
+        .route("/v1/reload", post(policy_routes::reload))
+        .route("/v1/policy", get(policy_routes::in_force))
+        .route("/v1/policy/trial", post(policy_routes::try_out))
+        .route("/v1/policy/revert", post(policy_routes::revert))
         .route("/v1/evidence/erase", post(erase))
         .route("/v1/evidence/rotate", post(rotate))
-        .with_state(Context { handle, within, recording: Arc::new(Semaphore::new(1)) })
+        .with_state(Context { handle, within, recording: one(), trying: one() })
         .merge(scrapes)
         .fallback(async || {
             refuse(StatusCode::NOT_FOUND, "there is nothing at this path; GET / lists what there is")
@@ -84,60 +87,6 @@ pub(super) fn router(handle: LoopHandle, within: Duration, scrapes: Router) -> R
         .method_not_allowed_fallback(async || {
             refuse(StatusCode::METHOD_NOT_ALLOWED, "this path takes another method; GET / lists which")
         })
-}
-
-impl Context {
-    fn busy(&self, error: AskError) -> HttpRefusal {
-        self.counters().busy.fetch_add(1, Ordering::Relaxed);
-        refuse(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
-    }
-
-    /// Takes one of the places for something costly, until it is dropped.
-    fn place(&self, which: fn(&Counters) -> &AtomicU64, cap: u64, taken: &str) -> Result<Gauge, HttpRefusal> {
-        Gauge::take(self.counters(), which, cap).ok_or_else(|| {
-            self.counters().busy.fetch_add(1, Ordering::Relaxed);
-            refuse(
-                StatusCode::SERVICE_UNAVAILABLE,
-                format!("{cap} {taken}, the most there may be; try again"),
-            )
-        })
-    }
-
-    /// Takes one of the places for a long list.
-    fn list_place(&self, caller: &Caller) -> Result<Gauge, HttpRefusal> {
-        let cap = if caller.peer.uid == 0 { 2 * MAX_LISTS } else { MAX_LISTS };
-        self.place(|counters| &counters.lists, cap, "lists of flows are on their way")
-    }
-
-    /// Refuses everybody else.
-    fn root_only(&self, caller: &Caller, what: &str, instead: &str) -> Result<(), HttpRefusal> {
-        let uid = caller.peer.uid;
-        if uid == 0 {
-            return Ok(());
-        }
-        self.counters().forbidden.fetch_add(1, Ordering::Relaxed);
-        let sentence = format!("only root may {what} and this is uid {uid}: use `{instead}`");
-        Err(refuse(StatusCode::FORBIDDEN, sentence))
-    }
-
-    /// Reads a body within bounds of size and time. `hint` ends the sentence of a refusal.
-    async fn read(&self, body: Body, max: usize, hint: &str) -> Result<Bytes, HttpRefusal> {
-        match timeout(self.within, axum::body::to_bytes(body, max)).await {
-            Ok(Ok(bytes)) => Ok(bytes),
-            Ok(Err(_)) => Err(refuse(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                format!("the body is incomplete or over {max} bytes{hint}"),
-            )),
-            Err(_) => Err(refuse(
-                StatusCode::REQUEST_TIMEOUT,
-                format!("the body did not arrive within {} s{hint}", self.within.as_secs()),
-            )),
-        }
-    }
-
-    fn counters(&self) -> &Arc<Counters> {
-        self.handle.counters()
-    }
 }
 
 async fn index() -> Json<Index> {
@@ -258,19 +207,6 @@ async fn findings(
     recorded.map(Json).map_err(not)
 }
 
-async fn reload(
-    State(context): State<Context>,
-    Extension(caller): Extension<Caller>,
-    body: Body,
-) -> Result<Response, HttpRefusal> {
-    context.root_only(&caller, "reload the policy", "sudo gdprport daemon reload")?;
-    // Nothing is expected in the body; what comes is read within bounds, so that the connection stays usable.
-    context.read(body, MAX_BODY, "; a reload needs none").await?;
-    let reply = context.handle.reload(context.within).await.map_err(|error| context.busy(error))?;
-    let code = if reply.applied { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
-    Ok((code, Json(reply)).into_response())
-}
-
 async fn erase(
     State(context): State<Context>,
     Extension(caller): Extension<Caller>,
@@ -330,6 +266,8 @@ mod tests {
                 "/v1/explain" => StatusCode::BAD_REQUEST,
                 // And what was found.
                 "/v1/findings" => StatusCode::BAD_REQUEST,
+                // And which policy.
+                "/v1/policy/trial" => StatusCode::BAD_REQUEST,
                 // And which entries.
                 "/v1/evidence/erase" => StatusCode::BAD_REQUEST,
                 _ => StatusCode::SERVICE_UNAVAILABLE,

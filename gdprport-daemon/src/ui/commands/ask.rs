@@ -107,6 +107,15 @@ pub(super) fn ask(seen: &Seen, answers: &mut Answers, questions: &Questions) -> 
     Ok(())
 }
 
+/// Whether somebody agrees; the return key, and the end of the input, do not.
+///
+/// # Errors
+/// If the terminal cannot be read.
+pub(super) fn agreed(question: &str) -> anyhow::Result<bool> {
+    let answer = line(&format!("{question} [y/N] "))?;
+    Ok(answer.is_some_and(|answer| ["y", "yes"].contains(&answer.to_lowercase().as_str())))
+}
+
 /// One answer; `None`: the input has ended.
 fn line(question: &str) -> anyhow::Result<Option<String>> {
     loop {

@@ -1,5 +1,6 @@
 //! What each command does: send a request, show the reply, return an exit code.
 
+mod apply;
 mod ask;
 mod audit;
 mod deliver;
@@ -24,6 +25,7 @@ mod rows;
 mod run;
 mod scan;
 mod top;
+mod trial;
 mod unpin;
 mod waiting;
 
@@ -133,6 +135,9 @@ pub(super) fn run(cli: Cli) -> anyhow::Result<Exit> {
         TopCommand::Policy(PolicyCommand::Learn(args)) => learn::run(&args, cli.json, cli.color, &mut out),
         TopCommand::Policy(PolicyCommand::Replay(args)) => replay::run(&args, cli.json, &mut out),
         TopCommand::Policy(PolicyCommand::Diff(args)) => diff::run(&args, cli.json, &mut out),
+        TopCommand::Policy(PolicyCommand::Apply(args)) => apply::run(&args, &client, cli.json, &mut out),
+        TopCommand::Policy(PolicyCommand::Confirm) => apply::confirm(&client, cli.json, &mut out),
+        TopCommand::Policy(PolicyCommand::Revert) => apply::revert(&client, cli.json, &mut out),
         TopCommand::Policy(PolicyCommand::Schema) => policy::schema(&mut out),
         TopCommand::Privacy(command) => privacy::run(command, cli.json, &mut out),
         TopCommand::Help(args) => help::run(&args, &mut out),

@@ -69,6 +69,14 @@ pub(super) fn write_private(path: &Path, content: &Content<'_>) -> Result<(), Fi
     write_mode(path, content, true, 0o640)
 }
 
+/// Replaces a file that everybody reads and its owner writes.
+///
+/// # Errors
+/// If it cannot be written. Then nothing has changed.
+pub(super) fn replace(path: &Path, text: &[u8]) -> Result<(), FileError> {
+    write_mode(path, &|out| out.write_all(text), true, 0o644)
+}
+
 /// Writes a file that does not exist, for its owner only.
 ///
 /// # Errors

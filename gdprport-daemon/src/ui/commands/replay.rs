@@ -32,7 +32,7 @@ pub(super) fn run(args: &ReplayArgs, json: bool, out: &mut Output) -> anyhow::Re
 }
 
 /// Reads the ledger and judges it.
-fn replayed(args: &ReplayArgs, written: Written, now: Timestamp) -> anyhow::Result<Replayed> {
+pub(super) fn replayed(args: &ReplayArgs, written: Written, now: Timestamp) -> anyhow::Result<Replayed> {
     let past = Rows::read(args.ledger.as_deref(), args.since, now)?;
     let Written { outline, policy, digest, sources, .. } = written;
     let judge = Judge::new(policy, &outline, now);

@@ -282,6 +282,8 @@ fn applied(event: &PolicyEvent, o: &mut Object<'_>) {
     o.object("policy", |o| {
         o.put("digest", &policy.digest);
         o.may("previous", policy.previous.as_ref());
+        o.may("trial_until", policy.trial_until.map(Micros));
+        o.may("reverted", policy.reverted.then_some(true));
         o.all("files", &policy.files);
         o.put("ports", policy.ports);
         o.put("rules", policy.rules);

@@ -43,8 +43,8 @@ impl ActivePolicy {
 
     /// Another policy with the same names: what was learnt of a name does not depend on the policy.
     #[must_use]
-    pub fn with_policy(&self, policy: Policy) -> Self {
-        Self::shown_by(policy.into(), self.names.clone(), self.privacy.clone())
+    pub fn with_policy(&self, policy: Arc<Policy>) -> Self {
+        Self::shown_by(policy, self.names.clone(), self.privacy.clone())
     }
 
     /// The same policy with other names.

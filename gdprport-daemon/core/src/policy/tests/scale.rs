@@ -230,7 +230,7 @@ fn host_names_are_checked_when_they_change_not_for_a_verdict() {
     );
     assert_cheap(ask(&gone, &address(8)), "declared r8");
     let other = super::policy("version = 1\n").with_names(names(Some(7)));
-    let reloaded = other.with_policy(compile(&sources).expect("a policy"));
+    let reloaded = other.with_policy(compile(&sources).expect("a policy").into());
     assert_cheap(ask(&reloaded, "192.0.2.1"), "undecided the host name h7.example is not resolved");
 }
 

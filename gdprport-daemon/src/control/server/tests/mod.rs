@@ -82,6 +82,17 @@ impl Served {
                             Some(Request::Reload(reply)) => {
                                 let _ = reply.send(samples::reload_refused());
                             }
+                            Some(Request::Policy(reply)) => {
+                                let _ = reply.send(samples::policy_text());
+                            }
+                            Some(Request::Trial(order, reply)) => {
+                                let mut reply_to = samples::reload_refused();
+                                reply_to.digest = order.file;
+                                let _ = reply.send(reply_to);
+                            }
+                            Some(Request::Revert(reply)) => {
+                                let _ = reply.send(samples::reload_refused());
+                            }
                             Some(Request::Record(recording, reply)) => {
                                 let new = recording.findings.len() as u64;
                                 let _ = reply.send(Ok(RecordReply { new, ..RecordReply::default() }));

@@ -1,6 +1,9 @@
 //! What the server and the client promise to well-behaved users.
 
+use gdprport_core::policy::Source;
+
 use super::*;
+use crate::control::api::TrialOrder;
 
 #[tokio::test]
 async fn a_follower_that_reads_gets_complete_lines() {
@@ -24,6 +27,46 @@ async fn only_root_may_reload() {
         "only root may reload the policy and this is uid 1001: use `sudo gdprport daemon reload`"
     );
     assert_eq!(served.counters().await.forbidden, 1);
+}
+
+fn order() -> TrialOrder {
+    let source = Source { name: "/etc/gdprport/policy.toml".to_owned(), text: "version = 1\n".to_owned() };
+    TrialOrder { file: source.name.clone(), files: vec![source], confirm_within_s: 60 }
+}
+
+/// Neither may they learn what stands in its files.
+#[tokio::test]
+async fn only_root_may_read_try_and_take_back_a_policy() {
+    let served = Served::start(Options { peer: SOMEONE, ..Options::default() });
+    let client = served.client();
+    let read = client.policy().await.expect_err("not root").to_string();
+    let tried = client.try_out(&order()).await.expect_err("not root").to_string();
+    let taken_back = client.revert().await.expect_err("not root").to_string();
+    for refused in [read, tried, taken_back] {
+        assert!(
+            refused.starts_with("only root may ") && refused.contains("sudo gdprport policy "),
+            "{refused}"
+        );
+    }
+    assert_eq!(served.counters().await.forbidden, 3);
+}
+
+#[tokio::test]
+async fn a_trial_that_cannot_be_is_refused_with_a_reason() {
+    let served = Served::start(Options { peer: ROOT, ..Options::default() });
+    let client = served.client();
+    let reply = client.try_out(&order()).await.expect("a reply").value;
+    assert_eq!(reply.digest, order().file, "it came as it was sent");
+    let short = TrialOrder { confirm_within_s: 4, ..order() };
+    let long = TrialOrder { confirm_within_s: 86_401, ..order() };
+    let another = TrialOrder { file: "/etc/gdprport/policy.d/a.toml".to_owned(), ..order() };
+    for (order, why) in
+        [(short, "5 s to 86400 s"), (long, "5 s to 86400 s"), (another, "is not among the files")]
+    {
+        let refused = client.try_out(&order).await.expect_err("refused").to_string();
+        assert!(refused.contains(why), "{refused}");
+    }
+    assert_eq!(client.policy().await.expect("a reply").value, samples::policy_text());
 }
 
 #[tokio::test]

@@ -1,0 +1,69 @@
+//! What the loop does with a policy that has come: from its files, to be tried, or back from before a trial.
+
+use std::time::Duration;
+
+use super::reload::{Asker, LoadOutcome, Read, Why};
+use super::run::Daemon;
+use super::trial::{Asked, Terms};
+use crate::control::api::{ReloadReply, TrialOrder};
+
+impl Daemon {
+    /// Applies what was read of the policy's files, or is to be tried, and replies to everybody who asked for it.
+    pub(super) fn loaded(&mut self, read: Read) {
+        let Read { outcome, trial } = read;
+        let Some(Asked { terms, to }) = trial else {
+            let reply = self.apply(outcome, Why::Files);
+            for asker in self.loader.finished() {
+                // A client that no longer waits is no error.
+                let _: Result<(), _> = Asker::send(asker, reply.clone());
+            }
+            return;
+        };
+        self.loader.compiled();
+        let _: Result<(), _> = Asker::send(to, self.apply(outcome, Why::Trial(terms)));
+    }
+
+    fn apply(&mut self, outcome: LoadOutcome, why: Why) -> ReloadReply {
+        // Records from before belong to the policy of before. A port that was dropped and comes back would otherwise get
+        // flows whose ends nobody recorded meanwhile: they would stay open for ever.
+        self.reader.read_all(&mut self.monitor);
+        self.overloads.judge_all(&mut self.monitor);
+        let now = self.monitor.now();
+        if outcome.is_ok() {
+            self.keeper.before_reload(&mut self.monitor, now);
+        }
+        let outcome = self.policy.reload(outcome, why, &mut self.monitor, now);
+        match &outcome {
+            // Ports that were not watched before have flows and listeners of which nothing is known yet.
+            Ok(()) => self.reconciler.request_resync(),
+            Err(error) => tracing::error!("the policy was not applied, the old one stays active\n{error}"),
+        }
+        self.policy.reply(outcome.err(), &self.monitor)
+    }
+
+    /// Has a policy compiled, to be put in force and taken back by itself.
+    pub(super) fn try_out(&mut self, order: TrialOrder, to: Asker) {
+        let TrialOrder { files, file, confirm_within_s } = order;
+        let asked = Asked { terms: Terms { file, within: Duration::from_secs(confirm_within_s) }, to };
+        if let Err((to, why)) = self.loader.compile(files, asked) {
+            let _: Result<(), _> = Asker::send(to, self.policy.refused(why));
+        }
+    }
+
+    /// Takes back the policy that is on trial.
+    pub(super) fn revert(&mut self, to: Asker) {
+        let reply = match self.policy.give_up() {
+            Some(before) => self.apply(Ok(before), Why::Reverted),
+            None => self.policy.refused("no policy is on trial".to_owned()),
+        };
+        let _: Result<(), _> = Asker::send(to, reply);
+    }
+
+    /// Takes back a policy that nobody has confirmed in time.
+    pub(super) fn end_trial(&mut self) {
+        if let Some(before) = self.policy.over() {
+            tracing::warn!("nobody confirmed the policy on trial in time: the one before is in force again");
+            let _ = self.apply(Ok(before), Why::Reverted);
+        }
+    }
+}
