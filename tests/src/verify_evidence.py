@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""A second verifier of evidence logs, written from docs/evidence.md and the specifications it names, with nothing but Python's
-standard library. It shares no code with gdprport.
+"""A second verifier of evidence logs and packs, written from docs/evidence.md, docs/evidence-pack.md and the specifications that they
+name, with nothing but Python's standard library. It shares no code with gdprport.
 
     verify.py DIR PUBLIC_KEY [CHECKPOINT...]
     verify.py EXPORT PUBLIC_KEY
+    verify.py PACK PUBLIC_KEY
 
-Prints one line for each finding, or "verified N entries"; exit status 1 with findings."""
+Prints one line for each finding, or "verified N entries" or files; exit status 1 with findings."""
 
 import base64
 import hashlib
@@ -229,13 +230,14 @@ def verify(directory, trusted, elsewhere):
         findings.append("the checkpoints do not end with the latest one")
     for name in elsewhere:
         with open(name, "rb") as file:
-            head = checkpoint(file.read(), keys)
-        if head is None:
-            findings.append(f"{name} is not signed by the key")
-        elif head[0] > size:
-            findings.append(f"{name} is newer than the log")
-        else:
-            heads.append(head)
+            kept = list(notes(file.read()))
+        for head in (checkpoint(note, keys) for note in kept):
+            if head is None:
+                findings.append(f"{name} is not signed by the key")
+            elif head[0] > size:
+                findings.append(f"{name} is newer than the log")
+            else:
+                heads.append(head)
 
     expected = {}
     for head in heads:
@@ -479,11 +481,46 @@ def verify_export(path, trusted):
     return findings, len(lines) - len(hidden)
 
 
+# --- evidence packs ------------------------------------------------------------------------------------------------------------
+
+
+def verify_pack(directory, trusted):
+    """Who signed the list of files, by the key or by one that took its place, and whether the list is that of the files."""
+
+    def load(name):
+        with open(os.path.join(directory, name), "rb") as file:
+            return file.read()
+
+    names = set(os.listdir(directory))
+    manifest = load("MANIFEST.json")
+    listed = {file["name"]: file for file in json.loads(manifest)["files"]}
+    findings = []
+    for name in sorted((names | set(listed)) - {"MANIFEST.json", "MANIFEST.sig", "SHA256SUMS"}):
+        if name not in names:
+            findings.append(f"{name} is missing")
+        elif name not in listed:
+            findings.append(f"{name} was added")
+        elif hashlib.sha256(load(name)).hexdigest() != listed[name]["sha256"]:
+            findings.append(f"{name} was changed")
+    if "MANIFEST.sig" not in names:
+        return findings + ["it is not signed"], 0
+    keys = [key for _, key in chained(load("rotations.txt") if "rotations.txt" in names else b"", trusted)]
+    keys = keys[keys.index(trusted) :]
+    text = f"gdprport.pack.signature/1\nmanifest sha256:{hashlib.sha256(manifest).hexdigest()}\n"
+    if all(text_of(load("MANIFEST.sig"), key) != text for key in keys):
+        findings.append("MANIFEST.json is not signed by the key")
+    return findings, len(listed)
+
+
 def main():
     directory, key, *elsewhere = sys.argv[1:]
     if os.path.exists(key):
         with open(key, encoding="utf-8") as file:
             key = file.read()
+    if os.path.exists(os.path.join(directory, "MANIFEST.json")):
+        findings, files = verify_pack(directory, read_key(key))
+        print("\n".join(findings) or f"verified {files} files")
+        sys.exit(bool(findings))
     if os.path.isfile(directory):
         findings, entries_verified = verify_export(directory, read_key(key))
     else:

@@ -7,12 +7,16 @@ use std::process::Command;
 use gdprport_tests::child::Place;
 use gdprport_tests::client::run;
 use gdprport_tests::commands::{gdprport, path, read, text};
-use gdprport_tests::daemon::Daemon;
+use gdprport_tests::daemon::{Daemon, Start, program};
+use gdprport_tests::evidence::EvidenceLog;
 use gdprport_tests::ledger::count;
 use gdprport_tests::need;
 use gdprport_tests::policy::open;
+use gdprport_tests::ports::Port;
+use gdprport_tests::puppet::Puppet;
 use gdprport_tests::servers::Postgres;
 use gdprport_tests::temp::TempDir;
+use gdprport_tests::user::User;
 use gdprport_tests::wait;
 use serde_json::Value;
 
@@ -110,6 +114,120 @@ fn a_pack_has_all_of_a_period_and_shows_a_flipped_byte() {
     daemon.stop();
 }
 
+/// What both verifiers say of a pack: whether it is the key's.
+#[track_caller]
+fn both_say(pack: &Path, log: &EvidenceLog) -> bool {
+    let said = gdprport(&["report", "--check", path(pack), "--key", log.key()]);
+    let (again, why) = log.instead(pack).verified_again(&[]);
+    assert_eq!(said.status.success(), again, "{}{why}", text(&said.stdout));
+    again
+}
+
+#[test]
+fn a_pack_of_a_host_with_a_log_is_signed_by_its_key() {
+    let (dir, port) = (TempDir::new(), Port::free());
+    let place = dir.join("log");
+    let config = format!(
+        "[evidence]\nenabled = true\npath = \"{}\"\nkey = \"{}\"\n",
+        place.display(),
+        place.with_extension("key").display()
+    );
+    let daemon = Start::with(open(port.number()).key("emit = \"every\"").alone()).config(&config).start();
+    let (mut server, mut client) = (Puppet::new(), Puppet::new());
+    server.listen(format!("127.0.0.1:{port}"));
+    server.ask("serve");
+    client.ask(&format!("burst 127.0.0.1:{port} 20 1"));
+    let policy = dir.write("policy.toml", &open(port.number()).alone());
+    let pack = |name: &str| {
+        let out = dir.join(name);
+        let words = ["report", "--pack", "--out", path(&out), "--evidence", path(&place), "--any-owner"];
+        let files = ["--policy", path(&policy), "--ledger", path(daemon.ledger()), "--framework", "pci"];
+        let output = gdprport(&[&words[..], &files].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        (out, text(&output.stdout))
+    };
+    let old = EvidenceLog::of(&place);
+    let (first, said) = pack("first");
+    assert!(said.contains(&format!("signed by {}", old.key())), "{said}");
+    assert!(said.contains("checkpoint of the evidence log"), "{said}");
+    assert!(both_say(&first, &old));
+    assert!(daemon.ask(["evidence", "rotate"]).status.success());
+    let new = EvidenceLog::of(&place);
+    let (second, _) = pack("second");
+    assert!(both_say(&second, &new));
+    assert!(both_say(&second, &old), "a rotation leads from the old key to the new one");
+    assert!(both_say(&first, &old) && !both_say(&first, &new), "it was signed before");
+
+    // The checkpoints are read as they stand, and show another log, and one that was cut off.
+    drop(daemon.stop());
+    let checkpoints = second.join("checkpoints.txt");
+    let notes = read(&second, "checkpoints.txt").matches("\n\n\u{2014} ").count();
+    assert!(notes >= 2, "the first and the last");
+    let (fine, found) = new.verified(&[&checkpoints]);
+    assert!(fine && found["elsewhere"] == notes, "{found}");
+    let (fine, found) = new.verified_again(&[&checkpoints]);
+    assert!(fine, "{found}");
+    let other = dir.join("other");
+    let config = config
+        .replace(path(&place), path(&other))
+        .replace(path(&other.with_extension("key")), path(&place.with_extension("key")));
+    drop(Start::with(open(port.number()).alone()).config(&config).start().stop());
+    let other = new.instead(&other);
+    assert!(
+        !other.verified(&[&checkpoints]).0 && !other.verified_again(&[&checkpoints]).0,
+        "it is another log"
+    );
+
+    // Whatever somebody does to it is one sentence.
+    let copy = |name: &str| {
+        let to = dir.join(name);
+        let done = Command::new("cp").arg("-r").args([&second, &to]).status().expect("cp can be run");
+        assert!(done.success());
+        to
+    };
+    let changed = copy("changed");
+    let manifest = read(&changed, "MANIFEST.json") + " ";
+    std::fs::write(changed.join("MANIFEST.json"), manifest).expect("writable");
+    let missing = copy("missing");
+    std::fs::remove_file(missing.join("MANIFEST.sig")).expect("it is there");
+    let torn = copy("torn");
+    std::fs::write(torn.join("MANIFEST.sig"), old.checkpoint()).expect("writable");
+    let key = new.key();
+    for (pack, key, said) in [
+        (&changed, key, "MANIFEST.json was changed since it was signed"),
+        (&missing, key, "MANIFEST.sig is missing"),
+        (&torn, key, "MANIFEST.sig is no signature of a pack"),
+        (&first, key, "and not by the given key"),
+    ] {
+        assert!(!both_say(pack, &new), "{said}");
+        let output = gdprport(&["report", "--check", path(pack), "--key", key]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(text(&output.stdout).contains(said), "{said}: {}", text(&output.stdout));
+    }
+
+    // Who cannot read the key signs nothing, and says why.
+    let out = dir.join("unsigned");
+    std::fs::create_dir(&out).expect("it is new");
+    std::os::unix::fs::chown(&out, Some(User::nobody().uid), None).expect("root may");
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid", "nobody", "--regid", "nogroup", "--clear-groups"]).arg(program());
+    command.args([
+        "report",
+        "--pack",
+        "--out",
+        path(&out),
+        "--policy",
+        path(&policy),
+        "--evidence",
+        path(&place),
+    ]);
+    let output = command.output().expect("setpriv can be run");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let said = text(&output.stdout);
+    assert!(said.contains("not signed: cannot read the log's key"), "{said}");
+    assert!(said.contains("root and the user of the service can"), "{said}");
+}
+
 mod host_only {
     use super::*;
 
@@ -133,6 +251,9 @@ mod host_only {
             (vec!["report", "--check", other], 1, "is no evidence pack"),
             (vec!["report", "--check", "/nonexistent"], 1, "is no evidence pack"),
             (vec!["report", "--check", policy], 1, "is no evidence pack"),
+            (vec!["report", "--check", other, "--key", "nonsense"], 1, "neither a file nor a public key"),
+            (vec!["report", "--out", new, "--key", "nonsense"], 2, "--key"),
+            (vec!["report", "--out", new, "--evidence", other], 2, "--pack"),
             (draft(&["--port", "5432"]), 2, "--from"),
             (draft(&["--port", "0", "--from", "1d"]), 2, "1 to 65535"),
             (draft(&["--port", "5432", "--from", "1d", "--to", "2d"]), 1, "is not before --to"),

@@ -25,6 +25,7 @@ mod options;
 mod overload;
 mod policy;
 mod privacy;
+mod proof;
 mod reader;
 mod reconcile;
 mod recorder;
@@ -55,6 +56,7 @@ pub(crate) use incident::{Asked, PastOf, incident};
 pub(crate) use options::{RunError, RunOptions};
 pub(crate) use policy::{PolicyError, PolicyFiles, Trust, Written, exposed_where_written};
 pub(crate) use privacy::{read_key, rotate};
+pub(crate) use proof::Proof;
 pub(crate) use records::{Recorded, records};
 pub(crate) use run::run;
 #[cfg(test)]

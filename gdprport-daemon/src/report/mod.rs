@@ -39,7 +39,8 @@ pub(crate) use json::pretty;
 pub(crate) use map::{FILES as MAP_FILES, View, mark};
 pub(crate) use markdown::markdown;
 pub(crate) use pack::{
-    Checked, FileSum, MANIFEST, Pack, check as check_pack, hexadecimal, write_files as write_pack,
+    Checked, FileSum, Found, MANIFEST, Pack, ROTATIONS, SIGNATURE, Signature, check as check_pack,
+    write_files as write_pack,
 };
 #[cfg(test)]
 pub(crate) use pictures::pictured;

@@ -22,6 +22,7 @@ mod note;
 mod own;
 mod proof;
 mod rotation;
+mod seal;
 mod tile;
 mod tree;
 mod verify;
@@ -41,6 +42,7 @@ pub use proof::{
     Hashes, Head, beside_range, consistency, extends, includes, inclusion, root, root_of_range, tree,
 };
 pub use rotation::{Keys, Rotation, RotationError};
+pub use seal::{Seal, SealError};
 pub use tile::{Content, HEIGHT, Tile, WIDTH};
 pub use tree::{Kept, Tree};
 pub use verify::{Away, Block, Elsewhere, Finding, Findings, Log, Stopped, Text, Verified, What, verify};

@@ -37,9 +37,7 @@ pub(super) fn answer(topic: Topic, facts: &Facts<'_>, figures: &Figures) -> Answ
         Topic::Monitored => monitored(facts, figures),
         Topic::KeptForTwelve => kept_for_twelve(facts),
         Topic::Kept => kept(facts),
-        Topic::Unchanged => nothing(&[
-            "The ledger is not signed, and there is no log of checkpoints yet: whoever can write its file can change it",
-        ]),
+        Topic::Unchanged => unchanged(facts),
         Topic::Copied => nothing(&[
             "A policy and a ledger do not show where copies go: the sinks of gdprport.toml do (`gdprport sink status`)",
         ]),
@@ -295,6 +293,35 @@ fn kept(facts: &Facts<'_>) -> Answer {
 fn accountable(facts: &Facts<'_>, figures: &Figures) -> Answer {
     let mut answer = flows(facts, figures);
     answer.places = vec!["README.md", "MANIFEST.json"];
-    answer.lacks.push("It is not signed: there is no key".to_owned());
+    if facts.is_signed {
+        answer.places.push("MANIFEST.sig");
+    } else {
+        answer.lacks.push("It is not signed".to_owned());
+    }
+    answer
+}
+
+/// Whether a change of what was logged can be seen.
+fn unchanged(facts: &Facts<'_>) -> Answer {
+    let checkpoints = facts.log.map_or(&[][..], |log| &log.checkpoints);
+    let (Some(first), Some(last)) = (checkpoints.first(), checkpoints.last()) else {
+        return nothing(&[
+            "The ledger is not signed, and there is no checkpoint of an evidence log of this period: whoever can write its file can change it",
+        ]);
+    };
+    let mut answer = Answer { places: vec!["checkpoints.txt"], ..Answer::default() };
+    answer.observed(format!(
+        "{} of the evidence log from {} to {}, which signs what was emitted",
+        counted(checkpoints.len() as u64, "checkpoint"),
+        day(first.time),
+        day(last.time)
+    ));
+    answer
+        .lacks
+        .push("A change of the log is found when somebody verifies it: nothing raises an alert".to_owned());
+    answer.lacks.push(
+        "The whole log made anew is found by a checkpoint that was kept elsewhere only; the ledger itself is not signed"
+            .to_owned(),
+    );
     answer
 }

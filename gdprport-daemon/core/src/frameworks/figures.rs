@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::audit::Audit;
 use crate::ledger::{Edge, Observed};
 use crate::model::{PostureState, TlsVersion};
-use crate::pack::{Version, last_change, watched_s};
+use crate::pack::{LogPart, Version, last_change, watched_s};
 use crate::policy::TlsDemand;
 use crate::records::{Posed, Records, Rows};
 
@@ -35,6 +35,10 @@ pub struct Facts<'a> {
     pub versions: &'a [Version],
     /// What an audit finds in the policy and the ledger.
     pub audit: &'a Audit,
+    /// What the evidence log has of the period; `None`: there is none to read.
+    pub log: Option<&'a LogPart>,
+    /// Whether the pack is signed.
+    pub is_signed: bool,
 }
 
 /// Sums.

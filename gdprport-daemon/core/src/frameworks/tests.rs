@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::*;
 use crate::audit::Audit;
 use crate::ledger::Observed;
+use crate::pack::{Handed, LogPart};
 use crate::records::{About, Past, Records, gather};
 
 fn at(text: &str) -> Timestamp {
@@ -65,7 +66,7 @@ fn facts<'a>(
     span: Option<LedgerSpan>,
     audit: &'a Audit,
 ) -> Facts<'a> {
-    Facts { records, observed, rows: &[], span, versions: &[], audit }
+    Facts { records, observed, rows: &[], span, versions: &[], audit, log: None, is_signed: false }
 }
 
 #[test]
@@ -104,6 +105,32 @@ fn what_was_not_watched_is_no_evidence_of_anything() {
         for of in &framework.controls {
             assert_eq!(of.answer.standing(), Standing::Nothing, "{}: {:?}", of.control.number, of.answer);
         }
+    }
+}
+
+#[test]
+fn a_log_of_checkpoints_is_evidence_only_where_it_has_some() {
+    let (observed, audit) = (observed(), audit());
+    let records = records(Some(&observed));
+    let standing = |log: Option<&LogPart>, number: &str| {
+        let facts = Facts { log, ..facts(&records, Some(&observed), None, &audit) };
+        let pci = answers(&[Framework::Pci], &facts);
+        let found = pci[0].controls.iter().find(|of| of.control.number == number).cloned();
+        found.expect("it is one of ours").answer.standing()
+    };
+    let handed = Handed {
+        origin: "gdprport/db-1".into(),
+        size: 1,
+        root: String::new(),
+        time: now(),
+        sequence: 0,
+        note: String::new(),
+    };
+    let log = LogPart { checkpoints: vec![handed], ..LogPart::default() };
+    for number in ["10.3.2", "10.3.4"] {
+        assert_eq!(standing(None, number), Standing::Nothing);
+        assert_eq!(standing(Some(&LogPart::default()), number), Standing::Nothing);
+        assert_eq!(standing(Some(&log), number), Standing::InPart, "nobody raises an alert");
     }
 }
 

@@ -28,17 +28,23 @@ impl EvidenceConfig {
         Self { enabled: written.enabled, settings }
     }
 
-    /// What the log is opened with; `None`: there is none. A directory of the command line wins, and asks for one; its key is
-    /// beside it. `usual`: whether one is kept where the configuration does not say.
+    /// What the log is opened with; `None`: there is none. A directory of the command line wins, and asks for one. `usual`: whether
+    /// one is kept where the configuration does not say.
     #[must_use]
     pub(crate) fn settings(&self, given: Option<&Path>, usual: bool) -> Option<EvidenceSettings> {
+        (given.is_some() || self.enabled.unwrap_or(usual)).then(|| self.place(given))
+    }
+
+    /// Where a log is, whether or not one is kept now. The key of a directory of the command line is beside it.
+    #[must_use]
+    pub(crate) fn place(&self, given: Option<&Path>) -> EvidenceSettings {
         match given {
-            Some(dir) => Some(EvidenceSettings {
+            Some(dir) => EvidenceSettings {
                 dir: dir.to_owned(),
                 key: dir.with_extension("key"),
                 ..self.settings.clone()
-            }),
-            None => self.enabled.unwrap_or(usual).then(|| self.settings.clone()),
+            },
+            None => self.settings.clone(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use gdprport_core::evidence::Seal;
 use gdprport_core::records::Document;
 
 use super::super::drawings::Drawings;
@@ -17,7 +18,8 @@ type Written<'w> = Box<dyn Fn(&mut dyn Write) -> io::Result<()> + 'w>;
 /// Takes a file: its name, and what writes it.
 pub(crate) type Put<'p, E> = dyn FnMut(&str, &dyn Fn(&mut dyn Write) -> io::Result<()>) -> Result<(), E> + 'p;
 
-/// Writes every file; the list of digests comes last, and its own is returned. The same pack gives the same bytes.
+/// Writes every file; the list of digests comes last, its signature before it, and its digest is returned. The same pack gives the
+/// same bytes.
 ///
 /// # Errors
 /// If a file is not taken.
@@ -33,11 +35,15 @@ pub(crate) fn write_files<E>(pack: &Pack<'_>, put: &mut Put<'_, E>) -> Result<St
     let mut own = Summed::default();
     // Neither memory nor a sum of bytes refuses anything.
     let _ = list(&mut own);
-    let sum = own.sum();
-    let sums = manifest::sums(&listed, &sum.sha256);
+    let sum = own.digest();
+    let sums = manifest::sums(listed.iter().map(|file| (&*file.name, &*file.sha256)), &sum.to_string());
     put(manifest::SUMS, &|out| out.write_all(sums.as_bytes()))?;
+    if let Ok(key) = pack.signer {
+        let note = Seal { manifest: sum }.sign(key).to_string();
+        put(manifest::SIGNATURE, &|out| out.write_all(note.as_bytes()))?;
+    }
     put(manifest::MANIFEST, &list)?;
-    Ok(sum.sha256)
+    Ok(sum.to_string())
 }
 
 /// Hands a file over, and adds up what is written.
@@ -86,6 +92,17 @@ fn all<'p>(pack: &'p Pack<'_>) -> Vec<(String, Written<'p>)> {
         "frameworks.json",
         Box::new(|out| json(&frameworks::Document::of(pack.frameworks, records, None), out)),
     );
+    if let Ok(log) = pack.log {
+        if !log.checkpoints.is_empty() {
+            add(
+                manifest::CHECKPOINTS,
+                Box::new(|out| log.checkpoints.iter().try_for_each(|of| out.write_all(of.note.as_bytes()))),
+            );
+        }
+        if !log.rotations.is_empty() {
+            add(manifest::ROTATIONS, text(|| log.rotations.clone()));
+        }
+    }
     for (name, source) in policies::texts(pack.facts.versions) {
         add(&name, text(move || source.clone()));
     }

@@ -1,11 +1,11 @@
-//! The list of a pack's files with their digests (`MANIFEST.json`), the same for `sha256sum -c` (`SHA256SUMS`), and the check.
+//! The list of a pack's files with their digests (`MANIFEST.json`), and the same for `sha256sum -c` (`SHA256SUMS`).
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::io::{self, Write};
 
+use gdprport_core::evidence::Hash;
+use gdprport_core::pack::Handed;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::contents::Pack;
@@ -16,14 +16,17 @@ pub(crate) const MANIFEST: &str = "MANIFEST.json";
 /// The same for `sha256sum -c`, with the list itself.
 pub(super) const SUMS: &str = "SHA256SUMS";
 
+/// The signature of the list.
+pub(crate) const SIGNATURE: &str = "MANIFEST.sig";
+
+/// Checkpoints of the evidence log.
+pub(super) const CHECKPOINTS: &str = "checkpoints.txt";
+
+/// Rotations of its key.
+pub(crate) const ROTATIONS: &str = "rotations.txt";
+
 /// The format of the list. Fields are only ever added.
-const FORMAT: &str = "gdprport.pack/1";
-
-/// Files of a pack at most: more are no pack of ours.
-const FILES_MAX: usize = 10_000;
-
-/// The length of a file's name at most.
-const NAME_MAX: usize = 100;
+pub(super) const FORMAT: &str = "gdprport.pack/1";
 
 /// What `MANIFEST.json` says.
 #[derive(Debug, Serialize)]
@@ -44,11 +47,12 @@ pub(super) struct Manifest<'p> {
     command: String,
     /// Of which frameworks it has controls.
     frameworks: Vec<&'static str>,
-    /// Of a log of evidence, which this version does not keep.
-    #[cfg_attr(test, schemars(with = "Vec<serde_json::Value>"))]
-    checkpoints: Vec<()>,
-    signature: Signature,
-    /// Every other file but `SHA256SUMS`, by name.
+    /// Those of the evidence log in `checkpoints.txt`, in their order: the last one before the period, its first, and the last of each
+    /// of its days (UTC).
+    checkpoints: &'p [Handed],
+    evidence_log: EvidenceLog<'p>,
+    signature: Signature<'p>,
+    /// Every other file but `SHA256SUMS` and `MANIFEST.sig`, by name.
     files: &'p [Listed],
 }
 
@@ -65,13 +69,25 @@ struct Period {
     to: Timestamp,
 }
 
+/// The evidence log that the checkpoints are of.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Signature {
-    /// Nobody signed it.
+struct EvidenceLog<'p> {
+    /// Why there are no checkpoints; null: there are.
+    why: Option<&'p str>,
+    /// What stood among the log's checkpoints and is none: it is not in `checkpoints.txt`, and `gdprport evidence verify` of the log says more.
+    unreadable: u64,
+}
+
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Signature<'p> {
+    /// Whether this list is signed: then `MANIFEST.sig` is there.
     signed: bool,
-    /// Why not.
-    why: &'static str,
+    /// The public key, as `name+id+key`; null: nobody signed it. That it is the host's is not proven by what stands here.
+    by: Option<String>,
+    /// Why it is not signed; null: it is.
+    why: Option<&'p str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -109,7 +125,12 @@ impl<'o> Summed<'o> {
 
     /// What it came to.
     pub(super) fn sum(self) -> Sum {
-        Sum { bytes: self.bytes, sha256: hexadecimal(&self.hash.finalize()) }
+        Sum { bytes: self.bytes, sha256: self.digest().to_string() }
+    }
+
+    /// Its digest.
+    pub(super) fn digest(self) -> Hash {
+        Hash::from(<[u8; 32]>::from(self.hash.finalize()))
     }
 }
 
@@ -145,145 +166,22 @@ impl<'p> Manifest<'p> {
             policy: about.policy.as_deref(),
             command: pack.command(),
             frameworks: pack.frameworks.iter().map(|of| of.framework.id()).collect(),
-            checkpoints: Vec::new(),
-            signature: Signature { signed: false, why: "there is no key" },
+            checkpoints: pack.log.map_or(&[][..], |log| &log.checkpoints),
+            evidence_log: EvidenceLog {
+                why: pack.no_checkpoints(),
+                unreadable: pack.log.map_or(0, |log| log.unreadable),
+            },
+            signature: Signature {
+                signed: pack.signer.is_ok(),
+                by: pack.signer.ok().map(|key| key.public().to_string()),
+                why: pack.signer.err(),
+            },
             files,
         }
     }
 }
 
-/// 64 hexadecimal digits.
-pub(super) fn digest(bytes: &[u8]) -> String {
-    hexadecimal(&Sha256::digest(bytes))
-}
-
-/// Bytes as hexadecimal digits.
-pub(crate) fn hexadecimal(digest: &[u8]) -> String {
-    let mut text = String::with_capacity(64);
-    for byte in digest {
-        write!(text, "{byte:02x}").expect("writing to a String cannot fail");
-    }
-    text
-}
-
-/// `SHA256SUMS`: a line for each file, and one for the list of digests, which has this one.
-pub(super) fn sums(files: &[Listed], manifest: &str) -> String {
-    let of = |name: &str, sha256: &str| format!("{sha256}  {name}\n");
-    files.iter().map(|file| of(&file.name, &file.sha256)).chain([of(MANIFEST, manifest)]).collect()
-}
-
-/// A file as it is there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum FileSum {
-    /// A file.
-    File {
-        /// Its size.
-        bytes: u64,
-        /// 64 hexadecimal digits.
-        sha256: String,
-    },
-    /// A directory, a link or something else: no file of a pack.
-    Other,
-    /// It cannot be read, and why.
-    Unreadable(String),
-}
-
-/// What a check has found.
-#[derive(Debug, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct Checked {
-    /// When the pack was made, as it says.
-    pub(crate) made: Option<Timestamp>,
-    /// The digest of `MANIFEST.json`: whoever has it from elsewhere knows that the list is the same.
-    pub(crate) manifest: String,
-    /// Files that are as they were.
-    pub(crate) same: usize,
-    /// Files that are not, each with how.
-    pub(crate) changed: Vec<(String, String)>,
-    /// Files that are not there.
-    pub(crate) missing: Vec<String>,
-    /// What is there and does not belong to the pack.
-    pub(crate) added: Vec<String>,
-}
-
-impl Checked {
-    /// Whether nothing differs.
-    pub(crate) const fn is_same(&self) -> bool {
-        self.changed.is_empty() && self.missing.is_empty() && self.added.is_empty()
-    }
-}
-
-#[derive(Debug, Deserialize)]
-struct Read {
-    format: String,
-    made: Option<Timestamp>,
-    files: Vec<ReadFile>,
-}
-
-#[derive(Debug, Deserialize)]
-struct ReadFile {
-    name: String,
-    bytes: u64,
-    sha256: String,
-}
-
-/// Compares a list with what is there, by name. Neither the list nor the other names are believed.
-///
-/// # Errors
-/// If it is no list of ours: one sentence.
-pub(crate) fn check(manifest: &[u8], there: &BTreeMap<String, FileSum>) -> Result<Checked, String> {
-    let read: Read = serde_json::from_slice(manifest)
-        .map_err(|error| format!("{MANIFEST} is no list of files of an evidence pack: {error}"))?;
-    if read.format != FORMAT {
-        let format: String = read.format.escape_debug().take(40).collect();
-        return Err(format!("{MANIFEST} has the format `{format}`, and this version reads `{FORMAT}`"));
-    }
-    if read.files.len() > FILES_MAX {
-        return Err(format!("{MANIFEST} names more than {FILES_MAX} files: it is none of ours"));
-    }
-    let mut listed: BTreeMap<&str, &ReadFile> = BTreeMap::new();
-    for file in &read.files {
-        let is_plain = is_plain(&file.name) && file.name != MANIFEST && file.name != SUMS;
-        if !is_plain || listed.insert(&file.name, file).is_some() {
-            let name: String = file.name.escape_debug().take(80).collect();
-            return Err(format!("{MANIFEST} names `{name}`, which no pack has: somebody changed it"));
-        }
-    }
-    let own = digest(manifest);
-    let mut checked = Checked { made: read.made, manifest: own.clone(), ..Checked::default() };
-    for (name, file) in &listed {
-        let expected = FileSum::File { bytes: file.bytes, sha256: file.sha256.clone() };
-        compare(name, &expected, there.get(*name), &mut checked);
-    }
-    let mut sums: String = listed.iter().map(|(name, file)| format!("{}  {name}\n", file.sha256)).collect();
-    writeln!(sums, "{own}  {MANIFEST}").expect("writing to a String cannot fail");
-    let expected = FileSum::File { bytes: sums.len() as u64, sha256: digest(sums.as_bytes()) };
-    compare(SUMS, &expected, there.get(SUMS), &mut checked);
-    let known: BTreeSet<&str> = listed.keys().copied().chain([MANIFEST, SUMS]).collect();
-    checked.added.extend(there.keys().filter(|name| !known.contains(name.as_str())).cloned());
-    Ok(checked)
-}
-
-fn compare(name: &str, expected: &FileSum, there: Option<&FileSum>, checked: &mut Checked) {
-    let how = match (expected, there) {
-        (_, None) => return checked.missing.push(name.to_owned()),
-        (expected, Some(there)) if expected == there => {
-            checked.same += 1;
-            return;
-        }
-        (FileSum::File { bytes, .. }, Some(FileSum::File { bytes: now, .. })) if bytes != now => {
-            format!("it has {now} bytes and had {bytes}")
-        }
-        (_, Some(FileSum::File { .. })) => "it has other bytes".to_owned(),
-        (_, Some(FileSum::Other)) => "it is no file any more".to_owned(),
-        (_, Some(FileSum::Unreadable(why))) => format!("it cannot be read: {why}"),
-    };
-    checked.changed.push((name.to_owned(), how));
-}
-
-/// A name that leads nowhere else.
-fn is_plain(name: &str) -> bool {
-    !name.is_empty()
-        && name.len() <= NAME_MAX
-        && !name.starts_with('.')
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
+/// `SHA256SUMS`: a line for each file with its digest, and one for the list of digests, which has this one.
+pub(super) fn sums<'f>(files: impl Iterator<Item = (&'f str, &'f str)>, manifest: &'f str) -> String {
+    files.chain([(MANIFEST, manifest)]).map(|(name, sha256)| format!("{sha256}  {name}\n")).collect()
 }

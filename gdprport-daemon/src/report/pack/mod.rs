@@ -1,8 +1,9 @@
 //! An evidence pack: files that an auditor takes away, with the digest of each.
 //!
-//! Belongs here: the texts of the files (`coverage`, `violations`, `policies`, `findings`, `readme`), which there are (`files`), and
-//! the list of digests with its check (`manifest`). The record of processing and the tables of frameworks are made beside.
+//! Belongs here: the texts of the files (`coverage`, `violations`, `policies`, `findings`, `readme`), which there are (`files`),
+//! the list of digests (`manifest`), and what is found of a pack later (`check`, `signature`). The record of processing and the tables of frameworks are made beside.
 
+mod check;
 mod contents;
 mod coverage;
 mod files;
@@ -10,10 +11,13 @@ mod findings;
 mod manifest;
 mod policies;
 mod readme;
+mod signature;
 #[cfg(test)]
 mod tests;
 mod violations;
 
+pub(crate) use check::{Checked, FileSum, Found, check};
 pub(crate) use contents::Pack;
 pub(crate) use files::write_files;
-pub(crate) use manifest::{Checked, FileSum, MANIFEST, check, hexadecimal};
+pub(crate) use manifest::{MANIFEST, ROTATIONS, SIGNATURE};
+pub(crate) use signature::Signature;

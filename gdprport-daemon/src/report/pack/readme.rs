@@ -2,13 +2,14 @@
 
 use std::fmt::Write as _;
 
+use gdprport_core::figures::counted;
 use gdprport_core::text::markdown as plain;
 
 use super::contents::Pack;
 use super::violations::moment;
 
 /// Files with what they are, and what they do not prove.
-const FILES: [(&str, &str, &str); 11] = [
+const FILES: [(&str, &str, &str); 14] = [
     (
         "index.html, record.md, record.csv, record.json",
         "the record of processing: what the policy declares (■) beside what the ledger has observed (○)",
@@ -50,11 +51,26 @@ const FILES: [(&str, &str, &str); 11] = [
         "that a control is fulfilled: an auditor judges that",
     ),
     (
-        "MANIFEST.json",
-        "size and SHA-256 digest of every file, host, period, versions, and the command that makes the same again",
-        "who made it: it is not signed, and whoever can write these files can make a list that fits",
+        "checkpoints.txt",
+        "signed checkpoints of the evidence log: the last one before the period, its first, and the last of each day; absent where there is none",
+        "anything without the log that they are of: `gdprport evidence verify` compares it with them",
     ),
-    ("SHA256SUMS", "the same for `sha256sum -c SHA256SUMS`, with the digest of MANIFEST.json", "the same"),
+    (
+        "rotations.txt",
+        "how one key of the log took the place of another, signed by both; absent where none did",
+        "that nobody else had a key",
+    ),
+    (
+        "MANIFEST.json",
+        "size and SHA-256 digest of every file, host, period, versions, checkpoints, who signed, and the command that makes the same again",
+        "who made it: only its signature does",
+    ),
+    ("SHA256SUMS", "the same for `sha256sum -c`, with the digest of MANIFEST.json", "the same"),
+    (
+        "MANIFEST.sig",
+        "the signature of MANIFEST.json by the key of the host's evidence log; absent where there is no key",
+        "that what it says is true: root of the host has the key",
+    ),
     ("README.md", "this page", "–"),
 ];
 
@@ -97,15 +113,40 @@ pub(super) fn readme(pack: &Pack<'_>) -> String {
         &mut page,
         "\n## Whether it is unchanged\n\n\
         `sha256sum -c SHA256SUMS` or `gdprport report --check DIR` compares every file with its digest; the latter also finds files that \
-        were added. Neither proves who made the pack. Keep the digest of MANIFEST.json, which `gdprport report --pack` prints, where \
-        nobody who can change the pack can change it too.\n\n\
-        Not signed: there is no key. `checkpoints` and `signature` of MANIFEST.json are the place for those of a later log of \
-        evidence; this version keeps none.\n\n\
-        ## What is in it of persons\n\n\
+        were added, and verifies the signature. Keep the digest of MANIFEST.json, which `gdprport report --pack` prints, where nobody \
+        who can change the pack can change it too.\n\n",
+    );
+    put(&mut page, &signed(pack));
+    put(&mut page, &checkpoints(pack));
+    put(
+        &mut page,
+        "## What is in it of persons\n\n\
         Addresses of other ends, names of accounts, units and containers, as the ledger has them; of policies also what somebody wrote \
         into comments. Give it to those who have to have it.\n",
     );
     page
+}
+
+fn signed(pack: &Pack<'_>) -> String {
+    match pack.signer {
+        Ok(key) => format!(
+            "Signed by {}. That this is the host's key is not shown by this page: keep the one that `gdprport evidence key` prints on \
+            the host, and give it to `gdprport report --check DIR --key KEY`.\n\n",
+            plain(&key.public().to_string())
+        ),
+        Err(why) => format!("Not signed: {}. So nothing here shows who made the pack.\n\n", plain(why)),
+    }
+}
+
+fn checkpoints(pack: &Pack<'_>) -> String {
+    match (pack.no_checkpoints(), pack.log) {
+        (None, Ok(log)) => format!(
+            "{} of the evidence log in checkpoints.txt. A copy of the log is compared with them, anywhere, by \
+            `gdprport evidence verify LOG --key KEY --checkpoint checkpoints.txt`: if it was changed since, or made anew, they are not of it.\n\n",
+            counted(log.checkpoints.len() as u64, "checkpoint")
+        ),
+        (why, _) => format!("No checkpoints: {}.\n\n", plain(why.unwrap_or_default())),
+    }
 }
 
 fn put(page: &mut String, text: &str) {

@@ -31,6 +31,34 @@ impl<'d, D: Disk, P: FnMut(u64)> Files<'d, D, P> {
         Self { disk, names: None, notes: Vec::new(), tile: None, progress }
     }
 
+    /// Begins with the last file of checkpoints of which the first one is such that all before it are of no interest: what is older is
+    /// not read.
+    ///
+    /// # Errors
+    /// If a file cannot be read.
+    pub(crate) fn skip_to(&mut self, is_before: impl Fn(&[u8]) -> bool) -> io::Result<()> {
+        let mut names = self.newest_first()?;
+        for at in 0..names.len() {
+            if divided(&self.checkpoints_in(&names[at])?).next().is_some_and(&is_before) {
+                names.truncate(at + 1);
+                break;
+            }
+        }
+        self.names = Some(names);
+        Ok(())
+    }
+
+    /// The names of the files of checkpoints.
+    fn newest_first(&self) -> io::Result<Vec<String>> {
+        let mut names = self.disk.names(CHECKPOINTS)?;
+        names.sort_unstable_by(|left, right| right.cmp(left));
+        Ok(names)
+    }
+
+    fn checkpoints_in(&self, name: &str) -> io::Result<Vec<u8>> {
+        Ok(self.disk.read(&format!("{CHECKPOINTS}/{name}"))?.unwrap_or_default())
+    }
+
     /// A full tile or bundle, or what a tree of `size` entries has of it.
     fn either(&self, content: Content, number: u64, width: u16) -> io::Result<Option<Vec<u8>>> {
         let partial = Tile { content, number, width };
@@ -73,14 +101,11 @@ impl<D: Disk, P: FnMut(u64)> Log for Files<'_, D, P> {
 
     fn next_checkpoint(&mut self) -> io::Result<Option<Vec<u8>>> {
         if self.names.is_none() {
-            let mut names = self.disk.names(CHECKPOINTS)?;
-            names.sort_unstable_by(|left, right| right.cmp(left));
-            self.names = Some(names);
+            self.names = Some(self.newest_first()?);
         }
         while self.notes.is_empty() {
             let Some(name) = self.names.as_mut().and_then(Vec::pop) else { return Ok(None) };
-            let bytes = self.disk.read(&format!("{CHECKPOINTS}/{name}"))?.unwrap_or_default();
-            self.notes = divided(&bytes).map(<[u8]>::to_vec).collect();
+            self.notes = divided(&self.checkpoints_in(&name)?).map(<[u8]>::to_vec).collect();
             self.notes.reverse();
         }
         Ok(self.notes.pop())

@@ -19,7 +19,7 @@ Examples:
   sudo gdprport report --out own --self          what gdprport itself processes
   sudo gdprport report --map                     who talks with whom, drawn here
   sudo gdprport report --out pack --pack         an evidence pack for an auditor
-  gdprport report --check pack                   whether one is unchanged
+  gdprport report --check pack --key host.pub    whether one is unchanged
   sudo gdprport report --out pci --framework pci  what there is for controls
   gdprport report incident --help                a draft after a breach
 
@@ -34,8 +34,12 @@ nothing.
 Frameworks: gdpr, pci (PCI DSS 4.0.1), nis2, dora, iso27001, soc2. What is
 written is evidence for a control; whether it suffices, an auditor judges.
 
-Exit status: 0 written, or unchanged; 1 failed, or changed; 2 wrong usage, an
-invalid policy or ledger.";
+A pack has the checkpoints of the evidence log, and is signed with its key,
+where there is one that whoever runs this can read: root, or the user of the
+service.
+
+Exit status: 0 written, or unchanged; 1 failed, or changed, or not signed by the
+given key; 2 wrong usage, an invalid policy or ledger.";
 
 /// `gdprport report …`
 #[derive(Debug, Clone, Args)]
@@ -55,9 +59,12 @@ pub(in crate::ui) struct ReportArgs {
     /// Write what there is for controls instead: gdpr, pci, nis2, dora, iso27001 or soc2, several with commas; with --pack, of these and not of all.
     #[arg(long, value_name = "NAMES", value_delimiter = ',', conflicts_with = "own")]
     pub(in crate::ui) framework: Vec<Framework>,
-    /// Compare an evidence pack with the digests of its files.
+    /// Compare an evidence pack with the digests of its files, and verify its signature.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "map", "pack", "framework", "own"])]
     pub(in crate::ui) check: Option<PathBuf>,
+    /// With --check: the public key that the pack has to be signed by, a file or the key itself (name+id+key).
+    #[arg(long, value_name = "KEY", requires = "check", conflicts_with_all = ["out", "map"])]
+    pub(in crate::ui) key: Option<String>,
     /// Since when observations are shown, as a duration (90d, 12h) or a day (2026-11-01, in UTC).
     #[arg(long, value_name = "WHEN", default_value = "90d")]
     pub(in crate::ui) since: Since,
@@ -76,6 +83,9 @@ pub(in crate::ui) struct ReportArgs {
     /// The ledger to read instead of the host's.
     #[arg(long, value_name = "FILE", conflicts_with = "own")]
     pub(in crate::ui) ledger: Option<PathBuf>,
+    /// With --pack: the evidence log whose checkpoints it gets, with the key that signs it beside it (DIR.key), instead of the host's.
+    #[arg(long, value_name = "DIR", requires = "pack")]
+    pub(in crate::ui) evidence: Option<PathBuf>,
     /// Write into a directory that has other files in it too.
     #[arg(long)]
     pub(in crate::ui) force: bool,

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::super::cli::ReportArgs;
+use crate::app::transparency::EvidenceSettings;
 use crate::app::{Config, ConfigError, PolicyFiles, Trust};
 use crate::ledger::{ReadError, Reader};
 
@@ -51,10 +53,7 @@ pub(super) fn open_ledger(named: Option<&Path>) -> Result<Reader, LedgerError> {
     if let Some(path) = named {
         return Reader::open(path).map_err(LedgerError::Named);
     }
-    // Others read what they may read anyway; root goes where only root sends it.
-    let root = rustix::process::geteuid().is_root();
-    let trust = if root { Trust::RootOnly } else { Trust::Anyone };
-    let config = Config::load(Config::PLACE.as_ref(), trust)?.ledger;
+    let config = config_of_host()?.ledger;
     Reader::open(config.path()).map_err(|error| {
         if error.is_missing() && !config.is_kept() {
             LedgerError::Off(error.path)
@@ -62,4 +61,28 @@ pub(super) fn open_ledger(named: Option<&Path>) -> Result<Reader, LedgerError> {
             LedgerError::OfHost(error)
         }
     })
+}
+
+/// What the host's configuration says.
+fn config_of_host() -> Result<Config, ConfigError> {
+    // Others read what they may read anyway; root goes where only root sends it.
+    let root = rustix::process::geteuid().is_root();
+    Config::load(Config::PLACE.as_ref(), if root { Trust::RootOnly } else { Trust::Anyone })
+}
+
+/// Where the evidence log is that belongs to the ledger of a report.
+///
+/// # Errors
+/// Why none is known to, as a part of a sentence.
+pub(super) fn evidence_place(args: &ReportArgs) -> Result<EvidenceSettings, String> {
+    if args.evidence.is_none() && args.ledger.is_some() {
+        // This host's log and key would vouch for what may be another host's.
+        return Err("--ledger named a ledger, and --evidence no log of the same host".to_owned());
+    }
+    let config = match &args.evidence {
+        Some(_) => Config::default(),
+        None => config_of_host()
+            .map_err(|error| format!("where the evidence log is, is not known: {}", error.in_one_line()))?,
+    };
+    Ok(config.evidence.place(args.evidence.as_deref()))
 }

@@ -3,6 +3,7 @@
 mod apply;
 mod ask;
 mod audit;
+mod check;
 mod deliver;
 mod diff;
 mod events;

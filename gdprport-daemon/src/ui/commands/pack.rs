@@ -1,37 +1,23 @@
-//! `report --pack`, `report --framework` and `report --check`: evidence for auditors, written and compared.
+//! `report --pack` and `report --framework`: evidence for auditors, written.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use anyhow::bail;
 use gdprport_core::audit::CountriesFile;
 use gdprport_core::frameworks::{Assessed, Facts, Framework, Standing, answers};
 use gdprport_core::records::Records;
 use jiff::Timestamp;
-use rustix::fs::OFlags;
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 
 use super::super::cli::{Color, ReportArgs};
 use super::super::exit::Exit;
 use super::super::format::{clean, counted};
 use super::super::screen::Output;
-use super::files::open_ledger;
+use super::files::{evidence_place, open_ledger};
 use super::new_folder::{FRAMEWORKS, Folder, FolderError, examine, examine_new};
 use super::scan::warning;
 use super::waiting::shown_while;
-use crate::app::{self, Evidence, Written};
-use crate::report::{self, Checked, FileSum, Lang, MANIFEST, Pack, pretty};
-
-/// The size of a list of files at most, in bytes.
-const MANIFEST_MAX: u64 = 16 << 20;
-
-/// Entries of a directory that are compared: more are no pack of ours.
-const ENTRIES_MAX: usize = 20_000;
+use crate::app::{self, Evidence, Proof, Written};
+use crate::report::{self, Lang, MANIFEST, Pack, pretty};
 
 /// What a report rests on beside the ledger.
 #[derive(Debug, Clone, Copy)]
@@ -55,6 +41,11 @@ struct WrittenPack<'w> {
     #[serde(skip_serializing_if = "Option::is_none")]
     manifest_sha256: Option<String>,
     controls: Standings,
+    /// Checkpoints of the evidence log.
+    checkpoints: usize,
+    /// The public key that signed it; absent: nobody did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signed_by: Option<String>,
     /// Why nothing was observed; absent: a ledger was read.
     #[serde(skip_serializing_if = "Option::is_none")]
     no_ledger: Option<&'w str>,
@@ -79,6 +70,15 @@ impl Standings {
             }
         }
         of
+    }
+
+    /// In one line.
+    fn said(&self) -> String {
+        let Self { evidence, in_part, nothing } = self;
+        format!(
+            "{}: evidence for {evidence}, in part for {in_part}, nothing for {nothing}; whether it suffices an auditor judges\n",
+            counted((evidence + in_part + nothing) as u64, "control")
+        )
     }
 }
 
@@ -113,6 +113,12 @@ pub(super) fn run(
             (&alone, None)
         }
     };
+    let proof = match evidence_place(args) {
+        Ok(place) => shown_while("reading the evidence log", || Proof::read(&place, since, now)),
+        Err(why) => Proof::none(&why),
+    };
+    let (log, signer) =
+        (proof.log.as_ref().map_err(String::as_str), proof.signer.as_ref().map_err(String::as_str));
     let facts = Facts {
         records: &records,
         observed: evidence.map(|evidence| &evidence.recorded.observed),
@@ -120,6 +126,8 @@ pub(super) fn run(
         span: evidence.and_then(|evidence| evidence.span),
         versions: evidence.map_or(&[], |evidence| &evidence.versions),
         audit,
+        log: log.ok(),
+        is_signed: signer.is_ok(),
     };
     let frameworks = answers(&asked, &facts);
     if let Some(why) = &records.about.no_ledger {
@@ -131,7 +139,7 @@ pub(super) fn run(
         examine(dir, args.force)?;
     }
     let recorded = evidence.map_or(&[][..], |evidence| &evidence.findings);
-    let pack = Pack { facts, recorded, frameworks: &frameworks, lang };
+    let pack = Pack { facts, recorded, frameworks: &frameworks, log, signer, lang };
     let (files, manifest_sha256) = shown_while("writing the files", || {
         let mut folder = Folder::begin(dir)?;
         let manifest = if args.pack {
@@ -147,14 +155,19 @@ pub(super) fn run(
         out.value(&WrittenPack {
             directory: dir,
             files: files.iter().map(String::as_str).collect(),
+            signed_by: signer.ok().filter(|_| args.pack).map(|key| key.public().to_string()),
+            checkpoints: log.map_or(0, |log| log.checkpoints.len()),
             manifest_sha256,
             controls,
             no_ledger: records.about.no_ledger.as_deref(),
         })?;
         return Ok(Exit::Fine);
     }
-    let command = report::pack_command(&frameworks, &records, lang);
-    out.text(&said(dir, files.len(), &controls, manifest_sha256.as_deref().ok_or(&*command)))?;
+    let text = match manifest_sha256 {
+        Some(digest) => said_of_pack(dir, files.len(), &controls, &pack, &digest),
+        None => said_of_tables(dir, &controls, &report::pack_command(&frameworks, &records, lang)),
+    };
+    out.text(&text)?;
     Ok(Exit::Fine)
 }
 
@@ -173,122 +186,33 @@ fn tables(
     folder.put("frameworks.html", &|out| report::html(&page, out))
 }
 
-/// `manifest`: the digest of the list of files, or the command that makes the pack whose files are named.
-fn said(dir: &Path, files: usize, controls: &Standings, manifest: Result<&str, &str>) -> String {
-    let Standings { evidence, in_part, nothing } = controls;
-    let controls = format!(
-        "{}: evidence for {evidence}, in part for {in_part}, nothing for {nothing}; whether it suffices an auditor judges\n",
-        counted((evidence + in_part + nothing) as u64, "control")
-    );
-    let path = |name: &str| clean(&dir.join(name).display().to_string()).into_owned();
-    match manifest {
-        Ok(digest) => format!(
-            "wrote an evidence pack of {}; begin with {}\n{controls}\
-            not signed: there is no key; keep this digest of {MANIFEST} where nobody who can change the pack can change it:\n\
-            {digest}\n",
-            counted(files as u64, "file"),
-            path("README.md")
-        ),
-        Err(command) => format!(
-            "wrote what there is for controls; open {}\n{controls}the files that it names are those of an evidence pack, which this makes:\n{command}\n",
-            path("frameworks.html")
-        ),
-    }
-}
-
-/// Compares a pack with the digests of its files.
-pub(super) fn check(dir: &Path, json: bool, out: &mut Output) -> anyhow::Result<Exit> {
-    let shown = dir.display();
-    let manifest = match read_manifest(&dir.join(MANIFEST)) {
-        Ok(manifest) => manifest,
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            bail!("{shown} is no evidence pack: it has no {MANIFEST}")
-        }
-        Err(error) => bail!("cannot read {MANIFEST} of {shown}: {error}"),
+fn said_of_pack(dir: &Path, files: usize, controls: &Standings, pack: &Pack<'_>, digest: &str) -> String {
+    let log = match pack.log {
+        Ok(log) => format!("{} of the evidence log", counted(log.checkpoints.len() as u64, "checkpoint")),
+        Err(why) => format!("no checkpoints: {}", clean(why)),
     };
-    let there = shown_while("reading the files", || list(dir))?;
-    let checked = report::check_pack(&manifest, &there).map_err(anyhow::Error::msg)?;
-    let exit = if checked.is_same() { Exit::Fine } else { Exit::Failed };
-    if json {
-        out.value(&checked)?;
-    } else {
-        out.text(&compared(dir, &checked))?;
-    }
-    Ok(exit)
+    let (signed, keep) = match pack.signer {
+        Ok(key) => (format!("signed by {}", key.public()), "keep the digest"),
+        Err(why) => (format!("not signed: {}", clean(why)), "so keep the digest"),
+    };
+    format!(
+        "wrote an evidence pack of {}; begin with {}\n{}{log}\n{signed}\n\
+        {keep} of {MANIFEST} where nobody who can change the pack can change it:\n{digest}\n",
+        counted(files as u64, "file"),
+        shown(dir, "README.md"),
+        controls.said(),
+    )
 }
 
-fn compared(dir: &Path, checked: &Checked) -> String {
-    let mut text = String::new();
-    let mut put = |line: String| writeln!(text, "{}", clean(&line)).expect("writing to a String cannot fail");
-    for (name, how) in &checked.changed {
-        put(format!("changed: {name}: {how}"));
-    }
-    checked.missing.iter().for_each(|name| put(format!("missing: {name}")));
-    checked.added.iter().for_each(|name| put(format!("added: {name}: it does not belong to the pack")));
-    let files = counted(checked.same as u64, "file");
-    let made = checked.made.map(|made| format!(", made {made:.0}")).unwrap_or_default();
-    if checked.is_same() {
-        put(format!("{}{made}: {files} as they were, none added, none missing", dir.display()));
-    } else {
-        put(format!("{}{made}: {files} as they were, others are not", dir.display()));
-    }
-    put(format!(
-        "not signed: compare the digest of {MANIFEST} with the one that was kept when the pack was made:"
-    ));
-    put(checked.manifest.clone());
-    text
+/// `command`: makes the pack whose files are named.
+fn said_of_tables(dir: &Path, controls: &Standings, command: &str) -> String {
+    format!(
+        "wrote what there is for controls; open {}\n{}the files that it names are those of an evidence pack, which this makes:\n{command}\n",
+        shown(dir, "frameworks.html"),
+        controls.said(),
+    )
 }
 
-fn open(path: &Path) -> io::Result<File> {
-    // Neither a link nor a pipe is followed or waited for.
-    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
-    OpenOptions::new().read(true).custom_flags(flags).open(path)
-}
-
-fn read_manifest(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    open(path)?.take(MANIFEST_MAX + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MANIFEST_MAX {
-        return Err(io::Error::other("it is larger than any of ours"));
-    }
-    Ok(bytes)
-}
-
-fn list(dir: &Path) -> anyhow::Result<BTreeMap<String, FileSum>> {
-    let mut there = BTreeMap::new();
-    let failed = |error: io::Error| anyhow::anyhow!("cannot list {}: {error}", dir.display());
-    for entry in fs::read_dir(dir).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        if there.len() >= ENTRIES_MAX {
-            bail!("{} has more than {ENTRIES_MAX} files: it is no evidence pack of ours", dir.display());
-        }
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let sum = match entry.file_type() {
-            Ok(kind) if kind.is_file() => {
-                sum(&entry.path()).unwrap_or_else(|error| FileSum::Unreadable(error.to_string()))
-            }
-            Ok(_) => FileSum::Other,
-            Err(error) => FileSum::Unreadable(error.to_string()),
-        };
-        there.insert(name, sum);
-    }
-    Ok(there)
-}
-
-fn sum(path: &Path) -> io::Result<FileSum> {
-    let mut file = open(path)?;
-    let mut hash = Sha256::new();
-    let mut piece = vec![0; 1 << 16];
-    let mut bytes = 0_u64;
-    loop {
-        match file.read(&mut piece) {
-            Ok(0) => return Ok(FileSum::File { bytes, sha256: report::hexadecimal(&hash.finalize()) }),
-            Ok(read) => {
-                hash.update(&piece[..read]);
-                bytes += read as u64;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
+fn shown(dir: &Path, name: &str) -> String {
+    clean(&dir.join(name).display().to_string()).into_owned()
 }

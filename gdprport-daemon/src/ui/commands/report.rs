@@ -12,6 +12,7 @@ use super::super::exit::Exit;
 use super::super::format::{clean, counted};
 use super::super::map::drawn;
 use super::super::screen::Output;
+use super::check::check;
 use super::files::{open_ledger, policy_files};
 use super::incident;
 use super::new_folder::{Folder, FolderError, MARK, examine, examine_new};
@@ -52,7 +53,7 @@ pub(super) fn run(args: &ReportArgs, json: bool, color: Color, out: &mut Output)
         return incident::run(args, json, color, out);
     }
     if let Some(dir) = &args.check {
-        return pack::check(dir, json, out);
+        return check(dir, args.key.as_deref(), json, out);
     }
     // What cannot be written is said before a ledger is read for it.
     if let Some(dir) = &args.out {

@@ -4,12 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use gdprport_core::audit::{self, Audit, CountriesFile, Settings};
+use gdprport_core::evidence::{
+    self as log, Checkpoint, Hash, Head, KeyName, Note, PublicKey, Reason, Rotation, SecretKey, Sums,
+};
 use gdprport_core::frameworks::{Facts, Framework, LedgerSpan, answers};
 use gdprport_core::ledger::{Edge, Observed, PolicyPeriod, Run, RunEnd};
-use gdprport_core::pack::{Happened, Recorded, Version, versions};
+use gdprport_core::pack::{Choice, Happened, LogPart, Recorded, Version, versions};
 use gdprport_core::policy::{Source, outline};
 use gdprport_core::records::Records;
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use super::super::frameworks;
 use super::super::record::samples::{self, EVIL, POLICY};
@@ -17,9 +21,11 @@ use super::super::samples::written;
 use super::super::schemas::holds;
 use super::super::words::Lang;
 use super::findings::Findings;
-use super::manifest::{FileSum, MANIFEST, Manifest, SUMS, check, digest};
+use super::manifest::{CHECKPOINTS, MANIFEST, Manifest, ROTATIONS, SIGNATURE, SUMS};
 use super::policies::Policies;
-use super::{Pack, coverage, policies, write_files};
+use super::{Checked, FileSum, Found, Pack, Signature, check, coverage, policies, write_files};
+
+mod signed;
 
 /// What a pack of the samples is made of.
 struct Made {
@@ -29,7 +35,13 @@ struct Made {
     versions: Vec<Version>,
     audit: Audit,
     recorded: Vec<Recorded>,
+    /// The evidence log and the key that signs, where there are.
+    log: Option<LogPart>,
+    signer: Option<SecretKey>,
 }
+
+/// Why there is neither.
+const NONE: &str = "there is none, as this is a test";
 
 fn at(text: &str) -> Timestamp {
     text.parse().expect("a time")
@@ -93,7 +105,20 @@ impl Made {
         });
         let recorded = recorded.collect();
         let records = if evil.is_some() { samples::hostile() } else { samples::records() };
-        Self { records, observed, rows, versions, audit, recorded }
+        Self { records, observed, rows, versions, audit, recorded, log: None, signer: None }
+    }
+
+    /// The same with an evidence log, whose key took the place of another.
+    fn signed(evil: Option<&str>) -> Self {
+        let (old, new) = (key(1), key(2));
+        let mut choice = Choice::new(at("2026-08-31T12:00:00Z"), at("2026-11-29T12:00:00Z"));
+        for (sequence, time) in
+            [(0, "2026-08-30T08:00:00Z"), (1, "2026-11-28T08:00:00Z"), (2, "2026-11-29T08:00:00Z")]
+        {
+            choice.take(checkpoint(&new, sequence, at(time)).as_bytes());
+        }
+        let rotation = Rotation::sign(&old, &new, 1, at("2026-08-29T08:00:00Z")).to_string();
+        Self { log: Some(choice.chosen(rotation.as_bytes())), signer: Some(new), ..Self::of(evil) }
     }
 
     fn files(&self, asked: &[Framework]) -> Vec<(String, String)> {
@@ -105,11 +130,43 @@ impl Made {
             span: Some(span),
             versions: &self.versions,
             audit: &self.audit,
+            log: self.log.as_ref(),
+            is_signed: self.signer.is_some(),
         };
         let frameworks = answers(asked, &facts);
-        let pack = Pack { facts, recorded: &self.recorded, frameworks: &frameworks, lang: Lang::En };
+        let (log, signer) = (self.log.as_ref().ok_or(NONE), self.signer.as_ref().ok_or(NONE));
+        let pack =
+            Pack { facts, recorded: &self.recorded, frameworks: &frameworks, log, signer, lang: Lang::En };
         files(&pack)
     }
+}
+
+pub(super) fn key(secret: u8) -> SecretKey {
+    SecretKey::new(KeyName::new("gdprport/db-1.example.org").expect("a name"), &[secret; 32])
+}
+
+fn checkpoint(key: &SecretKey, sequence: u64, time: Timestamp) -> String {
+    let facts =
+        log::Facts { sequence, time, boot: Uuid::nil(), reason: Reason::Activity, sums: Sums::default() };
+    let head = Head { size: 10 + sequence, root: Hash::of(b"root") };
+    let read = Checkpoint { origin: key.public().name().clone(), head, facts: Some(facts) };
+    Note::sign(read.to_string(), &[key]).to_string()
+}
+
+fn digest(bytes: &[u8]) -> String {
+    Hash::of(bytes).to_string()
+}
+
+/// What a check says of files, with their own list and signature.
+fn checked(
+    files: &[(String, String)],
+    there: &BTreeMap<String, FileSum>,
+    key: Option<&PublicKey>,
+) -> Result<Checked, String> {
+    let of = |name: &str| files.iter().find(|(known, _)| known == name).map(|(_, text)| text.as_bytes());
+    let rotations = of(ROTATIONS).unwrap_or_default();
+    let found = Found { manifest: of(MANIFEST).unwrap_or_default(), signature: of(SIGNATURE), rotations };
+    check(found, there, key)
 }
 
 fn files(pack: &Pack<'_>) -> Vec<(String, String)> {
@@ -158,17 +215,19 @@ fn what_a_page_names_beside_it_is_in_the_pack() {
 
 #[test]
 fn the_same_gives_the_same_bytes() {
-    assert_eq!(Made::of(None).files(&Framework::ALL), Made::of(None).files(&Framework::ALL));
+    for made in [|| Made::of(None), || Made::signed(None)] {
+        assert_eq!(made().files(&Framework::ALL), made().files(&Framework::ALL));
+    }
 }
 
 #[test]
 fn a_check_names_what_was_changed_added_and_missing() {
     let files = Made::of(None).files(&Framework::ALL);
-    let manifest = text(&files, MANIFEST);
     let all = there(&files);
-    let checked = check(manifest.as_bytes(), &all).expect("it is one");
-    assert!(checked.is_same(), "{checked:?}");
-    assert_eq!(checked.same, files.len() - 1, "all but the list itself");
+    let found = checked(&files, &all, None).expect("it is one");
+    assert!(found.is_fine(), "{found:?}");
+    assert_eq!(found.same, files.len() - 1, "all but the list itself");
+    assert_eq!(found.signature, Signature::Unsigned { why: NONE.to_owned() });
 
     let mut changed = all.clone();
     let flipped = text(&files, "violations.csv").replacen('1', "2", 1);
@@ -177,16 +236,17 @@ fn a_check_names_what_was_changed_added_and_missing() {
     changed.insert("coverage.csv".to_owned(), FileSum::Other);
     changed.remove("policies.md");
     changed.insert("notes.txt".to_owned(), FileSum::Unreadable("no".to_owned()));
-    let checked = check(manifest.as_bytes(), &changed).expect("it is one");
-    let names: Vec<&str> = checked.changed.iter().map(|(name, _)| name.as_str()).collect();
+    let found = checked(&files, &changed, None).expect("it is one");
+    let names: Vec<&str> = found.changed.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["coverage.csv", "violations.csv"]);
-    assert_eq!(checked.missing, ["policies.md"]);
-    assert_eq!(checked.added, ["notes.txt"]);
+    assert_eq!(found.missing, ["policies.md"]);
+    assert_eq!(found.added, ["notes.txt"]);
 
     // Another list has another digest, which `SHA256SUMS` does not have.
-    let other = manifest.replace("db-1.example.org", "db-2.example.org");
-    let checked = check(other.as_bytes(), &all).expect("it is one");
-    assert_eq!(checked.changed.first().map(|(name, _)| name.as_str()), Some(SUMS));
+    let found = checked(&signed::replaced(&files, MANIFEST, "db-1.example", "db-2.example"), &all, None)
+        .expect("one");
+    assert_eq!(found.changed.first().map(|(name, _)| name.as_str()), Some(SUMS));
+    assert!(found.changed[0].1.contains("one of the two was changed"), "{found:?}");
 }
 
 #[test]
@@ -196,21 +256,25 @@ fn a_list_that_somebody_made_leads_nowhere() {
             "{{\"format\": \"gdprport.pack/1\", \"files\": [{{\"name\": \"{name}\", \"bytes\": 1, \"sha256\": \"00\"}}]}}"
         )
     };
-    check(of("a.md").as_bytes(), &BTreeMap::new()).expect("a plain name");
+    let check = |manifest: &str| {
+        let found = Found { manifest: manifest.as_bytes(), signature: None, rotations: b"" };
+        check(found, &BTreeMap::new(), None)
+    };
+    check(&of("a.md")).expect("a plain name");
     for name in
-        ["../a.md", "/etc/passwd", "a/b", "", ".", "..", "MANIFEST.json", "SHA256SUMS", "a\\u0000b", "a\\nb"]
+        ["../a.md", "/etc/passwd", "a/b", "", ".", "..", MANIFEST, SUMS, SIGNATURE, "a\\u0000b", "a\\nb"]
     {
-        let error = check(of(name).as_bytes(), &BTreeMap::new()).expect_err(name);
+        let error = check(&of(name)).expect_err(name);
         assert!(!error.contains('\n') && !error.contains('\0'), "{error}");
     }
     for wrong in ["", "[]", "{}", "null", "{\"format\": \"x\", \"files\": []}"] {
-        check(wrong.as_bytes(), &BTreeMap::new()).expect_err(wrong);
+        check(wrong).expect_err(wrong);
     }
 }
 
 #[test]
 fn nothing_from_outside_is_markup_a_formula_or_a_path() {
-    let files = Made::of(Some(EVIL)).files(&Framework::ALL);
+    let files = Made::signed(Some(EVIL)).files(&Framework::ALL);
     for (name, text) in &files {
         assert!(!name.contains('/') && name.is_ascii(), "{name}");
         assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'), "{name} steers a terminal");
@@ -235,8 +299,8 @@ fn nothing_from_outside_is_markup_a_formula_or_a_path() {
             _ => {}
         }
     }
-    let checked = check(text(&files, MANIFEST).as_bytes(), &there(&files)).expect("it is one");
-    assert!(checked.is_same(), "{checked:?}");
+    let found = checked(&files, &there(&files), Some(key(2).public())).expect("it is one");
+    assert!(found.is_fine(), "{found:?}");
 }
 
 #[test]
@@ -249,9 +313,12 @@ fn without_a_ledger_a_pack_says_so() {
         span: None,
         versions: &[],
         audit: &made.audit,
+        log: None,
+        is_signed: false,
     };
     let frameworks = answers(&Framework::ALL, &facts);
-    let pack = Pack { facts, recorded: &[], frameworks: &frameworks, lang: Lang::De };
+    let (log, signer) = (Err(NONE), Err("<b>no key</b>"));
+    let pack = Pack { facts, recorded: &[], frameworks: &frameworks, log, signer, lang: Lang::De };
     let pages =
         [coverage::page(&pack), policies::page(&pack), frameworks::page(&frameworks, &made.records, None)];
     for section in pages.iter().flat_map(|page| &page.sections) {
@@ -261,13 +328,19 @@ fn without_a_ledger_a_pack_says_so() {
     for name in ["README.md", "coverage.md", "frameworks.md"] {
         assert!(text(&files, name).contains("no ledger"), "{name}: {}", text(&files, name));
     }
+    let readme = text(&files, "README.md");
+    assert!(
+        readme.contains("No checkpoints: there is none") && readme.contains("Not signed: &lt;b"),
+        "{readme}"
+    );
+    assert!(files.iter().all(|(name, _)| ![CHECKPOINTS, ROTATIONS, SIGNATURE].contains(&&**name)));
     assert!(text(&files, "policies.md").contains("knows no policy"), "{}", text(&files, "policies.md"));
 }
 
 #[test]
 fn what_a_pack_has_for_programs_is_valid_by_its_schema() {
-    for evil in [None, Some(EVIL)] {
-        let files = Made::of(evil).files(&Framework::ALL);
+    for made in [Made::of(None), Made::signed(None), Made::of(Some(EVIL)), Made::signed(Some(EVIL))] {
+        let files = made.files(&Framework::ALL);
         holds::<Manifest<'_>>("pack", text(&files, MANIFEST));
         holds::<frameworks::Document<'_>>("frameworks", text(&files, "frameworks.json"));
         holds::<Findings<'_>>("findings", text(&files, "findings.json"));
