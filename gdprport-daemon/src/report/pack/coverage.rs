@@ -19,6 +19,11 @@ fn ports(pack: &Pack<'_>) -> Vec<PortCoverage> {
     pack.facts.observed.map_or_else(Vec::new, |observed| coverage(observed, pack.facts.records.about.asked))
 }
 
+/// Minutes: with those that were watched they are those of the period, also where seconds are left over.
+const fn not_watched(of: &PortCoverage) -> u64 {
+    (of.period_s / 60).saturating_sub(of.watched_s / 60)
+}
+
 /// The sheet: a line for each port.
 pub(super) fn sheet(pack: &Pack<'_>) -> String {
     let mut file = String::from(MARK);
@@ -42,7 +47,7 @@ pub(super) fn sheet(pack: &Pack<'_>) -> String {
             if of.port.declared { "yes" } else { "no" }.to_owned(),
             (of.watched_s / 60).to_string(),
             (of.period_s / 60).to_string(),
-            (of.period_s.saturating_sub(of.watched_s) / 60).to_string(),
+            not_watched(&of).to_string(),
             of.seen.to_string(),
             of.lost.to_string(),
             moment(of.first),
@@ -83,7 +88,7 @@ pub(super) fn page(pack: &Pack<'_>) -> Page {
         has_legend: false,
         foot: vec![
             "Minutes are counted by whole hours at the begin and the end of the period.".to_owned(),
-            "Reasons of losses are those of `coverage` events (docs/events.md).".to_owned(),
+            "Reasons of losses are those of coverage events: gdprport-events(7) has their causes.".to_owned(),
         ],
     }
 }
@@ -107,14 +112,14 @@ fn by_port(pack: &Pack<'_>) -> Section {
         Column::number(Kind::Observed, "Lost"),
     ];
     let row = |of: &PortCoverage| {
-        let minutes = |seconds: u64| observed(thousands(seconds / 60)).number();
+        let number = |number: u64| observed(thousands(number)).number();
         vec![
             observed(format!("{} {}", of.port.name, of.port.number)),
-            minutes(of.watched_s),
-            minutes(of.period_s),
-            minutes(of.period_s.saturating_sub(of.watched_s)),
-            observed(thousands(of.seen)).number(),
-            observed(thousands(of.lost)).number(),
+            number(of.watched_s / 60),
+            number(of.period_s / 60),
+            number(not_watched(of)),
+            number(of.seen),
+            number(of.lost),
         ]
     };
     let rows: Vec<_> = ports(pack).iter().map(row).collect();

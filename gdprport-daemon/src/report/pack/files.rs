@@ -81,11 +81,13 @@ fn all<'p>(pack: &'p Pack<'_>) -> Vec<(String, Written<'p>)> {
         add(name, text(move || drawing.clone()));
     }
     add("coverage.md", text(|| record::markdown(&coverage::page(pack))));
+    add("coverage.html", Box::new(|out| record::html(&coverage::page(pack), out)));
     add("coverage.csv", text(|| coverage::sheet(pack)));
     add("violations.csv", Box::new(|out| violations::sheet(pack.facts.rows, out)));
     add("findings.md", text(|| findings::markdown(pack)));
     add("findings.json", Box::new(|out| json(&findings::Findings::of(pack), out)));
     add("policies.md", text(|| record::markdown(&policies::page(pack))));
+    add("policies.html", Box::new(|out| record::html(&policies::page(pack), out)));
     add("policies.json", Box::new(|out| json(&policies::Policies::of(pack), out)));
     add("frameworks.csv", text(|| frameworks::sheet(pack.frameworks)));
     add(

@@ -5,6 +5,7 @@ use gdprport_core::policy::{Difference, Effect};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::super::record::cells::day_time;
 use super::super::record::page::{Cell, Column, Kind, Page, Section, Table};
 use super::super::words::Lang;
 use super::contents::Pack;
@@ -38,12 +39,12 @@ pub(super) fn texts(versions: &[Version]) -> Vec<(String, String)> {
 
 fn known_of(text: &Text) -> &'static str {
     match text {
-        Text::Catalog => "no policy: the built-in catalog applied",
-        Text::Known { .. } => "its text is in this pack",
+        Text::Catalog => "There was no policy: the built-in catalog applied.",
+        Text::Known { .. } => "Its text is in this pack.",
         Text::Unread { .. } => {
-            "its text is in this pack, and this version of gdprport does not read it any more"
+            "Its text is in this pack, and this version of gdprport does not read it any more."
         }
-        Text::DigestOnly => "known by its digest only: the ledger has no text of it",
+        Text::DigestOnly => "It is known by its digest only: the ledger has no text of it.",
     }
 }
 
@@ -73,7 +74,7 @@ pub(super) fn page(pack: &Pack<'_>) -> Page {
         title: "Policies of the period, and what changed",
         head: vec![
             ("Host", about.host.to_string()),
-            ("Period", format!("{} – {}", moment(about.asked), moment(about.to))),
+            ("Period", format!("{} – {}", day_time(about.asked), day_time(about.to))),
             ("Policy of this pack", about.policy.as_deref().unwrap_or("none").to_owned()),
         ],
         notices,
@@ -93,7 +94,7 @@ fn section(version: &Version, at: usize) -> Section {
         format!("Digest: {}", version.digest.as_deref().unwrap_or("none")),
         format!("Applied since: {}", moment(version.from)),
         format!("Until: {}", until(version)),
-        format!("Text: {}", known_of(&version.text)),
+        known_of(&version.text).to_owned(),
     ];
     let digest = version.digest.as_deref().unwrap_or_default();
     about.extend(

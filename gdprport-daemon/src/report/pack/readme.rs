@@ -21,7 +21,7 @@ const FILES: [(&str, &str, &str); 14] = [
         "that nobody else exchanges data: what was not watched is not on it",
     ),
     (
-        "coverage.md, coverage.csv",
+        "coverage.html, coverage.md, coverage.csv",
         "for each port how long it was watched, what was lost and why, and when a daemon ran",
         "anything of ports that are not listed: they were not watched",
     ),
@@ -36,7 +36,7 @@ const FILES: [(&str, &str, &str); 14] = [
         "anything of what the host looked like: a pack is made without looking at it",
     ),
     (
-        "policies.md, policies.json",
+        "policies.html, policies.md, policies.json",
         "which policy applied when, and what changed from each to the next",
         "who changed it, and that somebody approved or reviewed it",
     ),

@@ -34,6 +34,11 @@ fn word(word: &str, out: &mut Formatter<'_>) -> fmt::Result {
     if is_date(word) {
         return within("whole", word, out);
     }
+    if let Some((date, time)) = word.split_once('T').filter(|(date, time)| is_date(date) && is_time(time)) {
+        within("whole", &format!("{date}T"), out)?;
+        out.write_str("<wbr>")?;
+        return within("whole", time, out);
+    }
     if width_of(word, 1_000) <= WHOLE {
         return Html.write_escaped_str(out, word);
     }
@@ -73,6 +78,13 @@ fn is_date(word: &str) -> bool {
     matches!(parts[..], [year, month, day] if digits(year, 4) && digits(month, 2) && digits(day, 2))
 }
 
+/// `08:00:02Z`, as what follows a date; of at most nine digits behind the seconds.
+fn is_time(word: &str) -> bool {
+    word.len() <= 20
+        && word.starts_with(|c: char| c.is_ascii_digit())
+        && word.bytes().all(|byte| byte.is_ascii_digit() || b":.Z,;)".contains(&byte))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,6 +105,12 @@ mod tests {
             "(from <span class=\"whole\">2026-10-19</span> 00:00 UTC)"
         );
         assert_eq!(of("2026-10-190"), "2026-10-190");
+        assert_eq!(
+            of("2026-10-19T08:00:02Z"),
+            "<span class=\"whole\">2026-10-19T</span><wbr><span class=\"whole\">08:00:02Z</span>"
+        );
+        let long = format!("2026-10-19T08{}", ":00".repeat(99));
+        assert!(!of(&long).contains("whole"), "it would widen a page");
     }
 
     #[test]

@@ -77,7 +77,7 @@ fn compared(dir: &Path, checked: &Checked) -> String {
         format!("compare the digest of {MANIFEST} with the one that was kept when the pack was made");
     match &checked.signature {
         Signature::Verified { by, rotations: 0 } => {
-            put(format!("signed by {by}, the given key; the digest of {MANIFEST}:"))
+            put(format!("signed by {by}, the given key; the digest of {MANIFEST}:"));
         }
         Signature::Verified { by, rotations } => put(format!(
             "signed by {by}, which took the given key's place by {}; the digest of {MANIFEST}:",
