@@ -24,7 +24,7 @@ impl EvidenceLog {
     /// When the program does not print the key.
     #[must_use]
     pub fn of(dir: &Path) -> Self {
-        let output = gdprport(&["evidence", "key", "--file", path(&dir.with_extension("key"))]);
+        let output = gdprport(&["evidence", "key", path(dir)]);
         assert!(output.status.success(), "{}", text(&output.stderr));
         Self { dir: dir.to_owned(), key: text(&output.stdout).trim().to_owned() }
     }

@@ -178,8 +178,7 @@ fn what_was_erased_is_gone_and_the_rest_is_proven() {
     let before = dir.write("before.txt", &log.checkpoint());
     let erase = |words: &[&str]| {
         gdprport(
-            &[&["evidence", "erase", "--dir", path(&place), "--key", path(&key), "--why", "test"], words]
-                .concat(),
+            &[&["evidence", "erase", path(&place), "--key", path(&key), "--why", "test"], words].concat(),
         )
     };
     let bundle = fs::read(log.file("tile/entries/000")).expect("there");
@@ -244,7 +243,6 @@ fn an_export_is_verified_alone_by_both_verifiers() {
     drop(gdprport(&[
         "evidence",
         "erase",
-        "--dir",
         path(&place),
         "--key",
         path(&key),
@@ -255,7 +253,7 @@ fn an_export_is_verified_alone_by_both_verifiers() {
     ]));
     drop(start(&place, &port).stop());
     let file = dir.join("part.evidence");
-    let words = ["evidence", "export", "--dir", path(&place), "--from", "1h", "--output", path(&file)];
+    let words = ["evidence", "export", path(&place), "--from", "1h", "--output", path(&file)];
     let exported = gdprport(&[&words[..], &["--checkpoint", path(&paper)]].concat());
     assert!(exported.status.success(), "{exported:?}");
     assert!(text(&exported.stdout).ends_with("part.evidence\n"), "{exported:?}");
@@ -318,7 +316,6 @@ fn a_second_daemon_does_not_write_the_same_log() {
         "1h",
         "--why",
         "x",
-        "--dir",
         path(&place),
         "--key",
         path(&place.with_extension("key")),
@@ -350,8 +347,8 @@ fn a_verification_without_a_log_or_key_says_what_to_do() {
     let dir = TempDir::new();
     for (words, said) in [
         (vec!["evidence", "verify", path(dir.path()), "--key", "x"], "neither a file nor a public key"),
-        (vec!["evidence", "key", "--file", "/nowhere"], "the daemon makes it"),
-        (vec!["evidence", "checkpoint", "--dir", path(dir.path())], "there is no evidence log in"),
+        (vec!["evidence", "key", "/nowhere"], "the daemon makes it"),
+        (vec!["evidence", "checkpoint", path(dir.path())], "there is no evidence log in"),
     ] {
         let output = gdprport(&words);
         assert_eq!(output.status.code(), Some(1));

@@ -35,7 +35,7 @@ pub(crate) enum LogError {
     #[error("{}: nothing can be verified: {why}", dir.display())]
     NoCheckpoint { dir: PathBuf, why: String },
     /// There is no private key.
-    #[error("there is no key of an evidence log at {}: the daemon makes it when it keeps one for the first time, with `enabled = true` in `[evidence]` of gdprport.toml; --file names another", .0.display())]
+    #[error("there is no key of an evidence log at {}: the daemon makes it when it keeps one for the first time, with `enabled = true` in `[evidence]` of gdprport.toml; name the directory of another log, or its key with --key", .0.display())]
     NoKey(PathBuf),
     /// As it says.
     #[error("{0}")]

@@ -22,7 +22,7 @@ use crate::sink::SinkError;
 pub(crate) fn carry_out(settings: &EvidenceSettings, order: &Order) -> Result<Carried, String> {
     let shown = settings.dir.display();
     if !settings.dir.join(CHECKPOINT).exists() {
-        return Err(format!("there is no evidence log in {shown}: name its directory with --dir"));
+        return Err(format!("there is no evidence log in {shown}: name the directory of one"));
     }
     let dir = prepare(&settings.dir)?;
     let _lock =

@@ -10,7 +10,10 @@ use super::since::Since;
 pub(super) const EXAMPLES: &str = "\
 Examples:
   gdprport evidence verify evidence --key host.pub
-  sudo gdprport evidence key > host.pub";
+  sudo gdprport evidence key > host.pub
+
+Each of them takes the directory of the log; without one it is the host's, by
+[evidence] in gdprport.toml.";
 
 /// What `gdprport evidence verify --help` says besides.
 const VERIFY: &str = "\
@@ -60,7 +63,7 @@ other. The old private key is gone then.";
 #[derive(Debug, Clone, Subcommand)]
 pub(in crate::ui) enum EvidenceCommand {
     /// Verify a log from its files: what was changed, is missing, or was not logged, and where.
-    #[command(override_usage = "gdprport evidence verify [OPTIONS] DIR --key KEY", after_help = VERIFY)]
+    #[command(override_usage = "gdprport evidence verify [OPTIONS] [DIR] --key KEY", after_help = VERIFY)]
     Verify(VerifyArgs),
     /// Print the latest checkpoint, to be kept elsewhere: on paper, in a safe, with an auditor.
     #[command(after_help = "\
@@ -74,25 +77,25 @@ Examples:
   sudo gdprport evidence key > host.pub")]
     Key(KeyArgs),
     /// Erase entries: their text goes, and every proof stands.
-    #[command(override_usage = "gdprport evidence erase [OPTIONS] --before WHEN --why TEXT", after_help = ERASE)]
+    #[command(override_usage = "gdprport evidence erase [OPTIONS] [DIR] --before WHEN --why TEXT", after_help = ERASE)]
     Erase(EraseArgs),
     /// Write what was logged in a time into a file that is verified alone.
     #[command(
-        override_usage = "gdprport evidence export [OPTIONS] --from WHEN --output FILE",
+        override_usage = "gdprport evidence export [OPTIONS] [DIR] --from WHEN --output FILE",
         after_help = EXPORT
     )]
     Export(ExportArgs),
     /// Sign with another key from now on: both keys sign that it is so.
-    #[command(override_usage = "gdprport evidence rotate [OPTIONS]", after_help = ROTATE)]
+    #[command(override_usage = "gdprport evidence rotate [OPTIONS] [DIR]", after_help = ROTATE)]
     Rotate(RotateKeyArgs),
 }
 
 /// `gdprport evidence verify …`
 #[derive(Debug, Clone, Args)]
 pub(in crate::ui) struct VerifyArgs {
-    /// The directory of the log, or a copy of it, or the file of an export.
+    /// The directory of the log instead of the host's, or a copy of it, or the file of an export.
     #[arg(value_name = "DIR")]
-    pub(in crate::ui) dir: PathBuf,
+    pub(in crate::ui) dir: Option<PathBuf>,
     /// The public key: a file, or the key itself (name+id+key).
     #[arg(long, value_name = "KEY")]
     pub(in crate::ui) key: String,
@@ -105,16 +108,19 @@ pub(in crate::ui) struct VerifyArgs {
 #[derive(Debug, Clone, Args)]
 pub(in crate::ui) struct PlaceArgs {
     /// The directory of the log instead of the host's.
-    #[arg(long, value_name = "DIR")]
+    #[arg(value_name = "DIR")]
     pub(in crate::ui) dir: Option<PathBuf>,
 }
 
 /// `gdprport evidence key`
 #[derive(Debug, Clone, Args)]
 pub(in crate::ui) struct KeyArgs {
-    /// The file of the private key instead of the host's.
+    /// The directory of the log instead of the host's: its key is beside it (DIR.key).
+    #[arg(value_name = "DIR")]
+    pub(in crate::ui) dir: Option<PathBuf>,
+    /// The file of its private key, if it is somewhere else.
     #[arg(long, value_name = "FILE")]
-    pub(in crate::ui) file: Option<PathBuf>,
+    pub(in crate::ui) key: Option<PathBuf>,
 }
 
 /// `gdprport evidence erase …`
@@ -129,22 +135,22 @@ pub(in crate::ui) struct EraseArgs {
     /// Why, as the log will state it.
     #[arg(long, value_name = "TEXT")]
     pub(in crate::ui) why: String,
-    /// The directory of a log that no daemon writes, instead of the host's.
-    #[arg(long, value_name = "DIR", requires = "key")]
+    /// The directory of a log that no daemon writes, instead of the host's: its key is beside it (DIR.key).
+    #[arg(value_name = "DIR")]
     pub(in crate::ui) dir: Option<PathBuf>,
-    /// The file of its private key instead of the host's.
-    #[arg(long, value_name = "FILE")]
+    /// The file of its private key, if it is somewhere else.
+    #[arg(long, value_name = "FILE", requires = "dir")]
     pub(in crate::ui) key: Option<PathBuf>,
 }
 
 /// `gdprport evidence rotate`
 #[derive(Debug, Clone, Args)]
 pub(in crate::ui) struct RotateKeyArgs {
-    /// The directory of a log that no daemon writes, instead of the host's.
-    #[arg(long, value_name = "DIR", requires = "key")]
+    /// The directory of a log that no daemon writes, instead of the host's: its key is beside it (DIR.key).
+    #[arg(value_name = "DIR")]
     pub(in crate::ui) dir: Option<PathBuf>,
-    /// The file of its private key instead of the host's.
-    #[arg(long, value_name = "FILE")]
+    /// The file of its private key, if it is somewhere else.
+    #[arg(long, value_name = "FILE", requires = "dir")]
     pub(in crate::ui) key: Option<PathBuf>,
 }
 
@@ -164,6 +170,6 @@ pub(in crate::ui) struct ExportArgs {
     #[arg(long, value_name = "FILE")]
     pub(in crate::ui) checkpoint: Vec<PathBuf>,
     /// The directory of the log instead of the host's.
-    #[arg(long, value_name = "DIR")]
+    #[arg(value_name = "DIR")]
     pub(in crate::ui) dir: Option<PathBuf>,
 }

@@ -3,7 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::io::BufWriter;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use gdprport_core::evidence::cut;
@@ -17,6 +17,7 @@ use super::super::evidence_export::{ExportJson, show_export};
 use super::super::exit::Exit;
 use super::super::format::clean;
 use super::super::screen::Output;
+use super::files::log_place;
 use super::waiting::runtime;
 use crate::app::transparency::{self, Carried, Erasure, EvidenceSettings, Order, Wanted};
 use crate::control::api::{EraseQuery, EvidenceOrder, EvidenceReply};
@@ -31,13 +32,15 @@ pub(super) fn run(
     match command {
         EvidenceCommand::Verify(args) => verify(&args, json, out),
         EvidenceCommand::Checkpoint(args) => {
-            let dir = args.dir.unwrap_or_else(|| EvidenceSettings::DIR.into());
-            let note = transparency::latest(&dir)?;
+            let note = transparency::latest(&log_place(args.dir.as_deref())?.dir)?;
             out.text(&String::from_utf8_lossy(&note))?;
             Ok(Exit::Fine)
         }
         EvidenceCommand::Key(args) => {
-            let file = args.file.unwrap_or_else(|| EvidenceSettings::KEY.into());
+            let file = match args.key {
+                Some(file) => file,
+                None => log_place(args.dir.as_deref())?.key,
+            };
             out.text(&format!("{}\n", transparency::key_of(&file)?))?;
             Ok(Exit::Fine)
         }
@@ -49,8 +52,12 @@ pub(super) fn run(
 
 fn verify(args: &VerifyArgs, json: bool, out: &mut Output) -> anyhow::Result<Exit> {
     let key = transparency::public_key(&args.key)?;
-    if args.dir.is_file() {
-        let verified = transparency::verified_export(&args.dir, &key, &args.checkpoint)?;
+    let dir = match &args.dir {
+        Some(dir) => dir.clone(),
+        None => log_place(None)?.dir,
+    };
+    if dir.is_file() {
+        let verified = transparency::verified_export(&dir, &key, &args.checkpoint)?;
         if json {
             out.value(&ExportJson::of(&verified))?;
         } else {
@@ -58,9 +65,8 @@ fn verify(args: &VerifyArgs, json: bool, out: &mut Output) -> anyhow::Result<Exi
         }
         return Ok(if verified.findings.count() == 0 { Exit::Fine } else { Exit::Failed });
     }
-    let bar = progress(&args.dir);
-    let verified =
-        transparency::verified(&args.dir, &key, &args.checkpoint, |entries| bar.set_position(entries));
+    let bar = progress(&dir);
+    let verified = transparency::verified(&dir, &key, &args.checkpoint, |entries| bar.set_position(entries));
     bar.finish_and_clear();
     let verified = verified?;
     if json {
@@ -87,7 +93,7 @@ fn progress(dir: &Path) -> ProgressBar {
 
 fn export(args: &ExportArgs, json: bool, out: &mut Output) -> anyhow::Result<Exit> {
     let now = Timestamp::now();
-    let dir = args.dir.clone().unwrap_or_else(|| EvidenceSettings::DIR.into());
+    let dir = log_place(args.dir.as_deref())?.dir;
     let to = args.to.map(|to| to.moment_of("--to", now)).transpose()?.unwrap_or(now);
     let mut wanted = Wanted { from: args.from.moment_of("--from", now)?, to, elsewhere: Vec::new() };
     anyhow::ensure!(wanted.from < to, "--from has to be before --to");
@@ -128,7 +134,7 @@ fn erase(args: &EraseArgs, client: &ControlClient, json: bool, out: &mut Output)
         why: cut(args.why.trim()),
         by: cut(&who()),
     };
-    let done = order(EvidenceOrder::Erase(query), place(args.dir.as_ref(), args.key.as_ref()), client)?;
+    let done = order(EvidenceOrder::Erase(query), place(args.dir.as_deref(), args.key.as_deref())?, client)?;
     if json {
         out.value(&done)?;
         return Ok(Exit::Fine);
@@ -149,7 +155,7 @@ fn rotate(
     json: bool,
     out: &mut Output,
 ) -> anyhow::Result<Exit> {
-    let done = order(EvidenceOrder::Rotate, place(args.dir.as_ref(), args.key.as_ref()), client)?;
+    let done = order(EvidenceOrder::Rotate, place(args.dir.as_deref(), args.key.as_deref())?, client)?;
     if json {
         out.value(&done)?;
     } else {
@@ -159,9 +165,10 @@ fn rotate(
 }
 
 /// The log that is named; `None`: the host's.
-fn place(dir: Option<&PathBuf>, key: Option<&PathBuf>) -> Option<EvidenceSettings> {
-    let (dir, key) = dir.zip(key)?;
-    Some(EvidenceSettings { dir: dir.clone(), key: key.clone(), ..EvidenceSettings::default() })
+fn place(dir: Option<&Path>, key: Option<&Path>) -> anyhow::Result<Option<EvidenceSettings>> {
+    let Some(dir) = dir else { return Ok(None) };
+    let beside = log_place(Some(dir))?;
+    Ok(Some(EvidenceSettings { key: key.map_or(beside.key, Path::to_owned), ..beside }))
 }
 
 /// Has the running daemon do it, or does it, if there is none or another log is named.
@@ -183,7 +190,11 @@ fn order(
             Order::Erase(Erasure { from, before, why, by })
         }
     };
-    let Carried { entries, checkpoint, key } = transparency::carry_out(&place.unwrap_or_default(), &order)?;
+    let place = match place {
+        Some(place) => place,
+        None => log_place(None)?,
+    };
+    let Carried { entries, checkpoint, key } = transparency::carry_out(&place, &order)?;
     Ok(EvidenceReply { entries, checkpoint, key })
 }
 

@@ -79,10 +79,19 @@ pub(super) fn evidence_place(args: &ReportArgs) -> Result<EvidenceSettings, Stri
         // This host's log and key would vouch for what may be another host's.
         return Err("--ledger named a ledger, and --evidence no log of the same host".to_owned());
     }
-    let config = match &args.evidence {
+    log_place(args.evidence.as_deref()).map_err(|error| error.to_string())
+}
+
+/// Where the evidence log is that was named, or the one that the configuration names.
+///
+/// # Errors
+/// If the configuration cannot be read.
+pub(super) fn log_place(named: Option<&Path>) -> anyhow::Result<EvidenceSettings> {
+    let config = match named {
         Some(_) => Config::default(),
-        None => config_of_host()
-            .map_err(|error| format!("where the evidence log is, is not known: {}", error.in_one_line()))?,
+        None => config_of_host().map_err(|error| {
+            anyhow::anyhow!("where the evidence log is, is not known: {}; name it", error.in_one_line())
+        })?,
     };
-    Ok(config.evidence.place(args.evidence.as_deref()))
+    Ok(config.evidence.place(named))
 }
