@@ -16,7 +16,7 @@ const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
 /// Where the findings are explained.
-const HELP: &str = "docs/audit.md of gdprport";
+const HELP: &str = "/usr/share/doc/gdprport/docs/audit.md on a host with gdprport";
 
 /// What a result is about, beside its place: §3.27, properties that receivers show or keep.
 #[derive(Serialize)]

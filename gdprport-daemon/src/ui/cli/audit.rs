@@ -19,7 +19,8 @@ Examples:
 
 What listens now is looked at, as `gdprport scan` does; what happened is read
 from the ledger that the daemon keeps. What cannot be judged is listed as such:
-nothing is claimed of it. Every finding is explained in docs/audit.md.
+nothing is claimed of it. Every finding is explained in
+/usr/share/doc/gdprport/docs/audit.md.
 
 Exit status: 0 nothing found that is as severe as --fail-on, 1 something was,
 2 wrong usage or an invalid policy, 3 no daemon to record it.";

@@ -14,7 +14,7 @@ Examples:
 
 It reads the spool that the daemon writes and needs no privileges but to read
 it. SIGHUP reads the configuration again: sinks that are the same go on, and
-each of the others continues where it was. docs/delivery.md has the keys.";
+each of the others continues where it was. gdprport-sinks(5) has the keys.";
 
 /// What `gdprport sink --help` says besides.
 pub(super) const SINK_EXAMPLES: &str = "\

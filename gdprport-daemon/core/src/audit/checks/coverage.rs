@@ -108,7 +108,7 @@ fn lost(context: &mut Context<'_>, observed: &Observed) {
         let draft = Draft::new(ID, Severity::Medium, subject(&reason), message)
             .evidence("lost", format!("{about}{}", wording::thousands(count)))
             .evidence("when", latest(&periods))
-            .advice(format!("See `{reason}` in docs/events.md for its cause"));
+            .advice(format!("See `{reason}` in gdprport-events(7) for its cause"));
         context.add(draft);
     }
 }
