@@ -19,7 +19,7 @@ pub mod measured {
     pub use crate::host::process::{Resolver, Roots, TaskLookup};
     pub use crate::host::sockets::{Head, PortSet, Rows, read_replies};
     pub use crate::ledger::{Asked, Written};
-    pub use crate::sink::evidence::{Found, Logged, verified};
+    pub use crate::sink::evidence::{Found, Handed, Logged, verified};
     pub use crate::sink::{DEFAULT_CAPACITY, Fanout, Sink};
 }
 

@@ -2,7 +2,7 @@
 //! and replies on standard output; `floor OBJECT PORT` is the least possible monitor; `hooks` and `hooks-no-skb`
 //! are the product's hooks with nothing in them; `hold NUMBER COUNT PORT…` holds connections for the instrument;
 //! `ledger DIR FLOWS EDGES DAYS` stores flows; `big DIR ROWS PORTS DAYS` makes a big ledger, and `spent PROGRAM…` says what a command
-//! took of it; `serve PORT` and `call PORT FROM TO WAYS SECONDS COUNT PAUSE`, in copies
+//! took of it; `evidence DIR ENTRIES` writes and verifies a log; `serve PORT` and `call PORT FROM TO WAYS SECONDS COUNT PAUSE`, in copies
 //! under other names, are the ends of connections whose owners are compared.
 //!
 //! Belongs in this package: making load, starting monitors and ending them, reading clocks. Does not belong here: what
@@ -11,6 +11,7 @@
 mod big;
 mod clock;
 mod deliver;
+mod evidence;
 mod floor;
 mod growing;
 mod instrument;
@@ -51,12 +52,14 @@ fn main() -> ExitCode {
         ["ledger", dir, flows, edges, days] => ledger::run(dir.as_ref(), [flows, edges, days]),
         ["big", dir, rows, ports, days] => big::run(dir.as_ref(), [rows, ports, days]),
         ["spent", program, args @ ..] => spent::run(program, args),
+        ["evidence", dir, entries] => evidence::run(dir.as_ref(), entries),
         ["deliver", receiver, events] => deliver::run(receiver, events),
         ["hold", number, count, ports @ ..] => hold(number, count, ports),
         ["serve", port] => serve(port),
         ["call", port, from, to, ways, seconds, count, pause] => call(port, from, to, [ways, seconds, count, pause]),
         _ => Err("usage: gdprport-bench instrument | {floor|hooks|hooks-no-skb} OBJECT PORT | hold NUMBER COUNT PORT… | ledger DIR FLOWS \
-                   EDGES DAYS | big DIR ROWS PORTS DAYS | spent PROGRAM… | serve PORT | call PORT FROM TO WAYS SECONDS COUNT PAUSE"
+                   EDGES DAYS | big DIR ROWS PORTS DAYS | spent PROGRAM… | evidence DIR ENTRIES | serve PORT | call PORT FROM TO \
+                   WAYS SECONDS COUNT PAUSE"
             .into()),
     };
     match done {

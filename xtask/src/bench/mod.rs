@@ -17,6 +17,7 @@ mod daemon;
 mod database;
 mod deliver;
 mod effort;
+mod evidence;
 mod identities;
 mod instrument;
 mod ledger;
@@ -80,6 +81,8 @@ enum Part {
     Ledger(RunOptions),
     /// Reports and proposals of a big ledger: CPU time and memory of each command. Needs no root
     Reports(RunOptions),
+    /// The evidence log: what an entry costs, and how long a million take to be verified. Needs no root
+    Evidence(JudgedOptions),
     /// The deliverer's transports: events a second, side by side with JSON lines over HTTP. Needs no root
     Deliver(DeliverOptions),
 }
@@ -176,6 +179,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         }
         Some(Part::Deliver(options)) => measure_deliver(*options),
         Some(Part::Reports(options)) => measure_reports(*options),
+        Some(Part::Evidence(options)) => measure_evidence(*options),
         Some(Part::Ledger(options)) => {
             if prepare(*options)? {
                 measure_ledger(*options)?;
@@ -381,6 +385,11 @@ fn measure_reports(options: RunOptions) -> Result<()> {
     let results = reports::measure(&gdprport, &bench, size)?;
     show("The last run of reports", &machine, &[reports::table(&results)], options);
     save("reports", &machine, &reports::json(&results))
+}
+
+fn measure_evidence(options: JudgedOptions) -> Result<()> {
+    let budgets = evidence::measure(options.run)?;
+    if options.check_budgets { check_budgets(&budgets) } else { Ok(()) }
 }
 
 fn measure_ledger(options: RunOptions) -> Result<()> {
