@@ -29,10 +29,25 @@ impl LineHead {
     }
 }
 
+/// The `id` of such a line; `None` if it is another one.
+#[must_use]
+pub fn id_of(line: &[u8]) -> Option<Uuid> {
+    let id = behind(&line[..line.len().min(ENVELOPE_MAX)], br#""id":""#)?;
+    std::str::from_utf8(id.get(..36)?).ok()?.parse().ok()
+}
+
 /// What follows the first occurrence of a key.
 fn behind<'a>(bytes: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
-    let at = bytes.windows(key.len()).position(|window| window == key)?;
-    bytes.get(at + key.len()..)
+    let (first, rest) = key.split_first()?;
+    let mut bytes = bytes;
+    loop {
+        // Byte by byte only to where it may begin: comparing at each costs half a microsecond of each event.
+        let at = bytes.iter().position(|byte| byte == first)?;
+        bytes = bytes.get(at + 1..)?;
+        if let Some(behind) = bytes.strip_prefix(rest) {
+            return Some(behind);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -48,6 +63,7 @@ mod tests {
             Encoder::default().native(&event, &mut line);
             let expected = LineHead { seq: event.seq, run: event.agent.run };
             assert_eq!(LineHead::of(&line), Some(expected), "{}", String::from_utf8_lossy(&line));
+            assert_eq!(id_of(&line), Some(event.id), "{}", String::from_utf8_lossy(&line));
         }
     }
 
@@ -55,6 +71,7 @@ mod tests {
     fn another_line_has_none() {
         for line in ["", "{}", r#"{"seq":1}"#, r#"{"seq":,"run":"0"}"#, r#"{"seq":1,"run":"0"}"#] {
             assert_eq!(LineHead::of(line.as_bytes()), None, "{line}");
+            assert_eq!(id_of(line.as_bytes()), None, "{line}");
         }
     }
 }

@@ -35,7 +35,7 @@ pub use export::{Anchor, EXPORT, ExportHead, ExportLine, ExportVerified, Include
 pub use hash::Hash;
 pub use kept::{is_notes, notes_in};
 pub use key::{KeyError, KeyName, PublicKey, SecretKey};
-pub use line::LineHead;
+pub use line::{LineHead, id_of};
 pub use note::{NOTE_BYTES_MAX, Note, NoteError, Unsigned, divided, is_torn};
 pub use own::{Before, FORMAT_VERSION, Found, Own, PolicyFile, time_of};
 pub use proof::{

@@ -5,7 +5,9 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use gdprport_core::evidence::{Before, FORMAT_VERSION, Found, Hash, Kind, LineHead, Note, Own, Reason};
+use gdprport_core::evidence::{
+    Before, FORMAT_VERSION, Found, Hash, Kind, LineHead, Note, Own, Reason, id_of,
+};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -251,8 +253,8 @@ impl Writer {
             self.next_seq = seq.saturating_add(1);
         }
         if running.log.append(Kind::Event, line)?.is_err() {
-            let (id, LineHead { seq, run }) =
-                (Uuid::nil(), head.unwrap_or(LineHead { seq: 0, run: self.this.run }));
+            let LineHead { seq, run } = head.unwrap_or(LineHead { seq: 0, run: self.this.run });
+            let id = id_of(line).unwrap_or(Uuid::nil());
             let (bytes, sha256) = (line.len() as u64, Hash::of(line).to_string());
             running.state(&Own::Oversized { time: Timestamp::now(), id, run, seq, bytes, sha256 })?;
         }
