@@ -1,6 +1,7 @@
 //! The evidence log of a real daemon: verified by two verifiers, changed by somebody, killed, erased.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use gdprport_tests::commands::{gdprport, path, text};
@@ -302,6 +303,46 @@ fn a_receiver_has_the_checkpoints_that_show_a_rewrite() {
     assert!(!fine, "{said:#}");
     let what = said["findings"][0]["what"].as_str().expect("a finding");
     assert!(["forked", "rolled-back"].contains(&what), "{said:#}");
+}
+
+#[test]
+fn a_credential_of_systemd_signs_and_is_never_replaced() {
+    let (dir, port) = (TempDir::new(), Port::free());
+    let place = dir.join("log");
+    // What the first start made is passed from then on.
+    drop(start(&place, &port).stop());
+    let log = EvidenceLog::of(&place);
+    let passed = dir.join("credentials");
+    fs::create_dir(&passed).expect("root may");
+    let key = passed.join("log-key");
+    fs::rename(place.with_extension("key"), &key).expect("there");
+    let mode = |mode| fs::set_permissions(&key, Permissions::from_mode(mode)).expect("root may");
+    let config =
+        format!("[evidence]\nenabled = true\npath = \"{}\"\nkey = \"credential:log-key\"\n", place.display());
+    let without = Start::with(open(port.number()).alone()).config(&config);
+    let with = without.clone().prepare(&format!("export CREDENTIALS_DIRECTORY={}", passed.display()));
+    mode(0o440);
+    let daemon = with.clone().start();
+    assert!(text(&daemon.ask(["doctor"]).stdout).contains(log.key()));
+    let rotated = daemon.ask(["evidence", "rotate"]);
+    assert!(text(&rotated.stderr).contains("run `gdprport evidence rotate DIR --key FILE`"), "{rotated:?}");
+    drop(daemon.stop());
+    // As that says.
+    mode(0o600);
+    let rotated = gdprport(&["evidence", "rotate", path(&place), "--key", path(&key)]);
+    assert!(rotated.status.success(), "{rotated:?}");
+    drop(with.clone().start().stop());
+    check_sound(&log, &[]);
+    // Neither another key nor another log takes its place.
+    mode(0o444);
+    for (start, said) in [(with, "it has mode 0444"), (without, "which systemd does not pass")] {
+        let daemon = start.start();
+        let doctor = daemon.ask(["doctor"]);
+        assert!(text(&doctor.stdout).contains(said), "{doctor:?}");
+        drop(daemon.stop());
+    }
+    check_sound(&log, &[]);
+    assert!(!place.with_extension("key").exists());
 }
 
 #[test]

@@ -9,7 +9,7 @@ use gdprport_core::pack::{Choice, LogPart};
 use jiff::Timestamp;
 
 use super::transparency::{EvidenceSettings, LogError, Unread, latest};
-use crate::sink::evidence::{Directory, Files, read_key};
+use crate::sink::evidence::{Directory, Files, read_key, shown_key};
 
 /// The log and its key, or for each why it is not there, as a part of a sentence.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl Proof {
         let signer = read_key(&place.key).map_err(|unread| match unread {
             Unread::Absent => format!(
                 "there is no key at {}: the daemon makes it when it keeps an evidence log for the first time",
-                place.key.display()
+                shown_key(&place.key)
             ),
             Unread::Unusable(why) => format!("{why}{who}"),
         });

@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, Read as _, Write};
 use std::path::{Path, PathBuf};
 
+use gdprport_core::delivery::SecretRef;
 use gdprport_core::evidence::{
     Elsewhere, ExportHead, ExportVerified, PublicKey, Stopped, Verified, divided, is_notes, notes_in, verify,
     verify_export,
@@ -181,11 +182,14 @@ pub(crate) fn latest(dir: &Path) -> Result<Vec<u8>, LogError> {
 ///
 /// # Errors
 /// If it cannot be read.
-pub(crate) fn key_of(path: &Path) -> Result<PublicKey, LogError> {
-    match evidence::read_key(path) {
-        Ok(key) => Ok(key.public().clone()),
-        Err(Unread::Absent) => Err(LogError::NoKey(path.to_owned())),
-        Err(Unread::Unusable(why)) => Err(LogError::Failed(why)),
+pub(crate) fn key_of(place: &SecretRef) -> Result<PublicKey, LogError> {
+    match (evidence::read_key(place), place) {
+        (Ok(key), _) => Ok(key.public().clone()),
+        (Err(Unread::Absent), SecretRef::File(path)) => Err(LogError::NoKey(path.clone())),
+        (Err(Unread::Absent), SecretRef::Credential(name)) => Err(LogError::Failed(format!(
+            "the log's key is the credential {name}, which only the service gets: `gdprport daemon status` shows its public half, or name the file with --key"
+        ))),
+        (Err(Unread::Unusable(why)), _) => Err(LogError::Failed(why)),
     }
 }
 

@@ -19,6 +19,9 @@ pub enum SecretRef {
 }
 
 impl SecretRef {
+    /// What a credential's name is written behind.
+    pub(crate) const CREDENTIAL: &str = "credential:";
+
     /// Reads the place of a secret; `None` if it is written in no such form.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

@@ -177,7 +177,7 @@ impl Evidence {
         Self {
             enabled: given(raw.enabled),
             path: given(raw.path).map(|path| path.0),
-            key: given(raw.key).map(|path| path.0),
+            key: given(raw.key).map(|place| place.0),
             keep_days: given(raw.keep).map(|days| days.0),
             max_bytes: given(raw.max_size).map(|size| size.0),
         }

@@ -9,6 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use toml::de::DeValue;
 
 use crate::container::ShownLabels;
+use crate::delivery::SecretRef;
 use crate::written::{
     AbsolutePath, At, Node, Period, Read, Report, Size, Text, number_within, one_of, quoted, schema,
 };
@@ -168,6 +169,30 @@ impl Read for NamedPath {
             return None;
         }
         Some(Self(path))
+    }
+}
+
+/// Where the private key of the evidence log is.
+#[derive(Debug, Clone)]
+pub(super) struct KeyPlace(pub SecretRef);
+
+schema!(
+    KeyPlace,
+    json_schema!({ "type": "string", "pattern": "^(/.|credential:[A-Za-z0-9_-][A-Za-z0-9_.-]*$)" })
+);
+
+impl Read for KeyPlace {
+    fn read(node: Node<'_>, report: &mut Report<'_>) -> Option<Self> {
+        let text = Text::read_unquoted(node).filter(|text| text.starts_with(SecretRef::CREDENTIAL));
+        let Some(text) = text else {
+            return NamedPath::read(node, report).map(|NamedPath(path)| Self(SecretRef::File(path)));
+        };
+        let place = SecretRef::parse(&text);
+        if place.is_none() {
+            let help = "write `\"credential:NAME\"` with the name of LoadCredential= of the unit".to_owned();
+            report.error(node.loc, format!("{} names no credential", quoted(&text)), help);
+        }
+        place.map(Self)
     }
 }
 

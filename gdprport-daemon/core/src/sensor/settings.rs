@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::scalar::{SpoolSync, Subject};
 use crate::container::ShownLabels;
+use crate::delivery::SecretRef;
 use crate::privacy::Truncate;
 
 /// What the file asks of the sensor.
@@ -132,8 +133,8 @@ pub struct Evidence {
     pub enabled: Option<bool>,
     /// Its directory.
     pub path: Option<PathBuf>,
-    /// The file of its private key.
-    pub key: Option<PathBuf>,
+    /// Where its private key is.
+    pub key: Option<SecretRef>,
     /// Days that are kept.
     pub keep_days: Option<u32>,
     /// Bytes that entries may have.

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 
 use super::scalar::{
-    Count, Days, Interval, Ipv4Bits, Ipv6Bits, LabelPattern, LedgerBytes, NamedPath, Peers, RingBytes,
-    Several, SpoolBytes, SpoolKeep, SpoolSync, Subject, UndecidedBytes,
+    Count, Days, Interval, Ipv4Bits, Ipv6Bits, KeyPlace, LabelPattern, LedgerBytes, NamedPath, Peers,
+    RingBytes, Several, SpoolBytes, SpoolKeep, SpoolSync, Subject, UndecidedBytes,
 };
 use crate::written::{AbsolutePath, At, Loopback, Node, Read, Report, TableReader, tables};
 
@@ -189,8 +189,8 @@ tables! {
             enabled: bool,
             /// Its directory.
             path: NamedPath,
-            /// The file of its private key, which is made if there is none.
-            key: NamedPath,
+            /// The file of its private key, which is made if there is none, or the credential that systemd passes.
+            key: KeyPlace,
             /// Days that entries are kept; not given: as long as there is room.
             keep: Days,
             /// Bytes that entries may have: beyond it the oldest are erased.

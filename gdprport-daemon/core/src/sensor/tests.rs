@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::tables::RawSensor;
 use super::*;
 use crate::container::ShownLabels;
+use crate::delivery::SecretRef;
 use crate::privacy::Truncate;
 use crate::written::{Problems, Source};
 
@@ -86,7 +87,7 @@ fn each_key_is_what_is_written() {
         evidence: Evidence {
             enabled: Some(true),
             path: Some("/log".into()),
-            key: Some("/log.key".into()),
+            key: Some(SecretRef::File("/log.key".into())),
             keep_days: Some(400),
             max_bytes: Some(4 << 30),
         },

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use gdprport_core::delivery::SecretRef;
 use gdprport_core::sensor::Evidence;
 
 use crate::sink::evidence::EvidenceSettings;
@@ -41,7 +42,7 @@ impl EvidenceConfig {
         match given {
             Some(dir) => EvidenceSettings {
                 dir: dir.to_owned(),
-                key: dir.with_extension("key"),
+                key: SecretRef::File(dir.with_extension("key")),
                 ..self.settings.clone()
             },
             None => self.settings.clone(),
@@ -61,14 +62,14 @@ mod tests {
         let written = Evidence {
             enabled: Some(true),
             path: Some("/data/log".into()),
-            key: Some("/keys/log".into()),
+            key: Some(SecretRef::Credential("log-key".into())),
             keep_days: Some(400),
             max_bytes: Some(1 << 32),
         };
         let settings = EvidenceConfig::of(written).settings(None, false).expect("enabled");
         assert_eq!(
-            (settings.dir.as_path(), settings.key.as_path()),
-            (Path::new("/data/log"), Path::new("/keys/log"))
+            (settings.dir.as_path(), settings.key),
+            (Path::new("/data/log"), SecretRef::Credential("log-key".into()))
         );
         assert_eq!((settings.keep, settings.max_bytes), (Some(Duration::from_hours(400 * 24)), 1 << 32));
     }
@@ -84,6 +85,6 @@ mod tests {
     fn a_directory_of_the_command_line_has_its_key_beside_it() {
         let off = EvidenceConfig::of(Evidence::default());
         let settings = off.settings(Some(Path::new("/x/log")), false).expect("asked for");
-        assert_eq!(settings.key, Path::new("/x/log.key"));
+        assert_eq!(settings.key, SecretRef::File("/x/log.key".into()));
     }
 }

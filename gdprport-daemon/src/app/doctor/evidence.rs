@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use gdprport_core::delivery::SecretRef;
+
 use super::room::free_bytes;
 use crate::app::config::EvidenceConfig;
 use crate::control::api::{Check, CheckResult};
@@ -13,6 +15,7 @@ const SPACE: u64 = 64 << 20;
 
 /// How it is. `running`: of a daemon that runs in this process, which may keep none. `configured`: what the next one would keep.
 pub(super) fn check(running: Option<Option<&Standing>>, configured: &EvidenceConfig) -> Option<Check> {
+    let mut unknown = "its key is made by the first start".to_owned();
     let (path, key, problem) = match running {
         Some(standing) => {
             let standing = standing?;
@@ -21,6 +24,10 @@ pub(super) fn check(running: Option<Option<&Standing>>, configured: &EvidenceCon
         None => {
             // Whoever starts the daemon may keep one, which the configuration does not say: its directory does.
             let settings = configured.settings(None, Path::new(EvidenceSettings::DIR).exists())?;
+            if let SecretRef::Credential(name) = &settings.key {
+                unknown =
+                    format!("its key is the credential {name}, which systemd passes to the service alone");
+            }
             let (key, problem) = match read_key(&settings.key) {
                 Ok(key) => (Some(key.public().to_string()), None),
                 Err(Unread::Absent) => (None, None),
@@ -32,10 +39,7 @@ pub(super) fn check(running: Option<Option<&Standing>>, configured: &EvidenceCon
     let (result, found, remedy) = match wrong(&path, problem) {
         Some((found, remedy)) => (CheckResult::Degraded, found, remedy),
         None => {
-            let by = key.map_or_else(
-                || "its key is made by the first start".to_owned(),
-                |key| format!("its public key is {key}"),
-            );
+            let by = key.map_or(unknown, |key| format!("its public key is {key}"));
             (CheckResult::Ok, format!("{}; {by}", path.display()), None)
         }
     };

@@ -3,7 +3,7 @@
 use gdprport_core::evidence::Sums;
 use uuid::Uuid;
 
-use super::carry::carry;
+use super::carry::{carry, refused};
 use super::disk::Directory;
 use super::key;
 use super::log::CHECKPOINT;
@@ -32,7 +32,7 @@ pub(crate) fn carry_out(settings: &EvidenceSettings, order: &Order) -> Result<Ca
         })?;
     let key = key::read(&settings.key).map_err(|unread| match unread {
         key::Unread::Absent => {
-            format!("there is no key of the log at {}: name it with --key", settings.key.display())
+            format!("there is no key of the log at {}: name it with --key", key::shown(&settings.key))
         }
         key::Unread::Unusable(why) => why,
     })?;
@@ -47,6 +47,7 @@ pub(crate) fn carry_out(settings: &EvidenceSettings, order: &Order) -> Result<Ca
         }
     };
     settle_next(&opened, &settings.key)?;
+    refused(order, &settings.key)?;
     let carried = carry(&mut opened.log, &settings.key, order, Sums::default());
     carried.map(|(carried, _)| carried).map_err(|error| format!("the log {shown} cannot be written: {error}"))
 }

@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use gdprport_core::delivery::SecretRef;
 use gdprport_core::evidence::verify;
 use uuid::Uuid;
 
@@ -61,8 +62,8 @@ fn settings(dir: &Path) -> EvidenceSettings {
     EvidenceSettings { dir: dir.to_owned(), key: key_of(dir), keep: None, max_bytes: u64::MAX }
 }
 
-fn key_of(dir: &Path) -> PathBuf {
-    dir.with_extension("key")
+fn key_of(dir: &Path) -> SecretRef {
+    SecretRef::File(dir.with_extension("key"))
 }
 
 fn this(run: Uuid) -> ThisRun {

@@ -39,7 +39,7 @@ pub(crate) use erase::Erasure;
 pub(crate) use export::{Exported, NotExported, Wanted, export};
 pub(crate) use files::Files;
 pub(crate) use handle::{EvidenceHandle, PolicyTexts, Standing};
-pub(crate) use key::{Unread, read as read_key};
+pub(crate) use key::{Unread, read as read_key, shown as shown_key};
 pub use measured::{Found, Handed, Logged, verified};
 pub(crate) use order::{Carried, Order, Orderer};
 pub(crate) use outlet::Outlet;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use gdprport_core::evidence::{KeyName, SecretKey};
 
-use super::key::{Unread, read, write_new};
+use super::key::{Unread, read_file, write_new};
 
 /// Behind the name of the key's file.
 const NEXT: &str = ".next";
@@ -30,7 +30,7 @@ pub(super) fn make(path: &Path, name: &KeyName) -> Result<SecretKey, String> {
 /// # Errors
 /// A sentence that says what to do.
 pub(super) fn find(path: &Path) -> Result<Option<SecretKey>, String> {
-    match read(&beside(path)) {
+    match read_file(&beside(path)) {
         Ok(key) => Ok(Some(key)),
         Err(Unread::Absent) => Ok(None),
         Err(Unread::Unusable(why)) => Err(why),

@@ -1,9 +1,9 @@
 //! A log that the daemon writes now, and what is due in it.
 
 use std::io;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
+use gdprport_core::delivery::SecretRef;
 use gdprport_core::evidence::{Hash, Kind, Own, PolicyFile, SecretKey};
 use jiff::Timestamp;
 
@@ -100,19 +100,28 @@ impl Running {
     }
 }
 
-/// The private keys of a log: `key` is its file's, `path` that file.
+/// The private keys of a log: `key` is the one that was read at this place.
 ///
 /// # Errors
 /// A sentence: the next key cannot be read.
-pub(super) fn signers(key: SecretKey, path: &Path) -> Result<Signers, String> {
-    Ok(Signers { key, next: next_key::find(path)? })
+pub(super) fn signers(key: SecretKey, place: &SecretRef) -> Result<Signers, String> {
+    let next = match place {
+        SecretRef::File(path) => next_key::find(path)?,
+        // Beside a credential nobody writes one.
+        SecretRef::Credential(_) => None,
+    };
+    Ok(Signers { key, next })
 }
 
 /// Does with the next key what was found when the log was opened.
 ///
 /// # Errors
 /// A sentence: its file cannot be renamed or removed.
-pub(super) fn settle_next<D>(opened: &Opened<D>, path: &Path) -> Result<(), String> {
+pub(super) fn settle_next<D>(opened: &Opened<D>, place: &SecretRef) -> Result<(), String> {
+    if opened.next == Next::Absent {
+        return Ok(());
+    }
+    let path = key::file(place)?;
     let settled = match opened.next {
         Next::Absent => Ok(()),
         Next::Signs => next_key::take(path),

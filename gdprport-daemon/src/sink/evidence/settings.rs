@@ -1,15 +1,20 @@
 //! What the log is opened with.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use gdprport_core::delivery::SecretRef;
+
+use super::key;
+use super::place::LOCK;
 
 /// Where the log is and how long its entries are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct EvidenceSettings {
     /// Its directory.
     pub(crate) dir: PathBuf,
-    /// The file of its private key, which is made if there is none.
-    pub(crate) key: PathBuf,
+    /// Its private key: a file that is made if there is none, or a credential.
+    pub(crate) key: SecretRef,
     /// For how long entries are kept; `None`: as long as there is room.
     pub(crate) keep: Option<Duration>,
     /// Bytes that entries may have: beyond it the oldest are erased.
@@ -23,10 +28,17 @@ impl EvidenceSettings {
     pub(crate) const MAX_BYTES: u64 = 1 << 30;
     /// Where its key is: beside the log, so that a copy of the log is none of the key.
     pub(crate) const KEY: &str = "/var/lib/gdprport/evidence.key";
+
+    /// A file in each directory that is written to.
+    pub(super) fn places(&self) -> Vec<PathBuf> {
+        let key = key::file(&self.key).map(Path::to_owned);
+        [self.dir.join(LOCK.0)].into_iter().chain(key).collect()
+    }
 }
 
 impl Default for EvidenceSettings {
     fn default() -> Self {
-        Self { dir: Self::DIR.into(), key: Self::KEY.into(), keep: None, max_bytes: Self::MAX_BYTES }
+        let key = SecretRef::File(Self::KEY.into());
+        Self { dir: Self::DIR.into(), key, keep: None, max_bytes: Self::MAX_BYTES }
     }
 }

@@ -11,7 +11,7 @@ use gdprport_core::evidence::{
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::carry::carry;
+use super::carry::{carry, refused};
 use super::disk::Directory;
 use super::erase::Erasure;
 use super::handle::EvidenceHandle;
@@ -121,8 +121,8 @@ impl Writer {
                 }
                 LockError::Unavailable(why) => format!("{why}; make the directory writable for the daemon"),
             })?;
-        let (path, host) = (&self.settings.key, &self.this.host);
-        let keys = || signers(key::read_or_make(path, host)?, path);
+        let (place, host) = (&self.settings.key, &self.this.host);
+        let keys = || signers(key::read_or_make(place, host)?, place);
         let mut before = None;
         let opened = match open(Directory::new(dir.clone()), keys()?, self.this.boot, random) {
             Err(Unusable::Wrong(why)) => {
@@ -135,7 +135,7 @@ impl Writer {
             Unusable::Io(error) => format!("the log {} cannot be used: {error}", dir.display()),
             Unusable::Wrong(why) => format!("the log {} cannot be used: {why}", dir.display()),
         })?;
-        settle_next(&opened, path)?;
+        settle_next(&opened, place)?;
         let mut running = Running::new(opened.log, lock);
         self.begin(&mut running, opened.found, before)
             .map_err(|error| format!("the log {} cannot be written: {error}", dir.display()))?;
@@ -316,6 +316,10 @@ impl Writer {
     /// Does what somebody asked for.
     fn carry_orders(&mut self, running: &mut Running) -> io::Result<()> {
         while let Some(waiting) = self.handle.next_order() {
+            if let Err(why) = refused(&waiting.order, &self.settings.key) {
+                waiting.to.reply(Err(why));
+                continue;
+            }
             let carried = carry(&mut running.log, &self.settings.key, &waiting.order, self.handle.sums());
             match carried {
                 Ok((carried, note)) => {
@@ -350,7 +354,7 @@ impl Writer {
 
 impl Target for Writer {
     fn places(&self) -> Vec<PathBuf> {
-        vec![self.settings.dir.join(LOCK.0), self.settings.key.clone()]
+        self.settings.places()
     }
 
     fn write(&mut self, batch: &Batch, count: usize) -> Report {

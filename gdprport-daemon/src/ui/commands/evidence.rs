@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
+use gdprport_core::delivery::SecretRef;
 use gdprport_core::evidence::cut;
 use gdprport_core::figures::thousands;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -37,11 +38,11 @@ pub(super) fn run(
             Ok(Exit::Fine)
         }
         EvidenceCommand::Key(args) => {
-            let file = match args.key {
-                Some(file) => file,
+            let place = match args.key {
+                Some(file) => SecretRef::File(file),
                 None => log_place(args.dir.as_deref())?.key,
             };
-            out.text(&format!("{}\n", transparency::key_of(&file)?))?;
+            out.text(&format!("{}\n", transparency::key_of(&place)?))?;
             Ok(Exit::Fine)
         }
         EvidenceCommand::Erase(args) => erase(&args, client, json, out),
@@ -168,7 +169,10 @@ fn rotate(
 fn place(dir: Option<&Path>, key: Option<&Path>) -> anyhow::Result<Option<EvidenceSettings>> {
     let Some(dir) = dir else { return Ok(None) };
     let beside = log_place(Some(dir))?;
-    Ok(Some(EvidenceSettings { key: key.map_or(beside.key, Path::to_owned), ..beside }))
+    Ok(Some(EvidenceSettings {
+        key: key.map_or(beside.key, |key| SecretRef::File(key.to_owned())),
+        ..beside
+    }))
 }
 
 /// Has the running daemon do it, or does it, if there is none or another log is named.
