@@ -50,12 +50,13 @@ pub(crate) fn run(dir: &Path, entries: &str) -> Result<(), Box<dyn Error>> {
     // The last checkpoint.
     drop(logged);
     let (ended, end_cpu) = (begun.elapsed(), thread_ns() - before);
-    let mut verify = Vec::new();
+    let (mut verify, mut verify_cpu) = (Vec::new(), Vec::new());
     let mut found = verified(&place)?;
     for _ in 0..VERIFIED {
-        let begun = Instant::now();
+        let (begun, before) = (Instant::now(), thread_ns());
         found = verified(&place)?;
         verify.push(begun.elapsed().as_secs_f64());
+        verify_cpu.push((thread_ns() - before) as f64 / 1e9);
     }
     let beyond = (size(&place.join("tile"))? - lines) as f64 / found.entries as f64;
     let small = batches * full / PARTS;
@@ -68,7 +69,7 @@ pub(crate) fn run(dir: &Path, entries: &str) -> Result<(), Box<dyn Error>> {
         json!({
             "entries": found.entries, "findings": found.findings, "batch": full, "line_bytes": line.len(),
             "beyond_bytes": beyond, "cpu_us": cpu, "took_us": took, "alone_cpu_us": alone?,
-            "end_ms": ended.as_secs_f64() * 1e3, "end_cpu_ms": end_cpu as f64 / 1e6, "verify_s": verify,
+            "end_ms": ended.as_secs_f64() * 1e3, "end_cpu_ms": end_cpu as f64 / 1e6, "verify_s": verify, "verify_cpu_s": verify_cpu,
             "handed_ns": handed(&dir.join("handed"), line, full)?, "waking_ns": waking(&dir.join("waking"), line)?,
         })
     );
