@@ -44,8 +44,6 @@ pub enum What {
     Policy,
     /// Something cannot be read by this version.
     Unreadable,
-    /// A timestamp of an authority does not belong to its checkpoint.
-    Timestamp,
 }
 
 /// One finding.
@@ -141,7 +139,6 @@ impl fmt::Display for What {
             Self::NotErased => "not erased",
             Self::Policy => "policy",
             Self::Unreadable => "unreadable",
-            Self::Timestamp => "timestamp",
         })
     }
 }

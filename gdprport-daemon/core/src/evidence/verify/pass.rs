@@ -1,16 +1,28 @@
 //! One pass through a log: blocks into a tree, and the entries against each other.
 
+use jiff::Timestamp;
+
 use super::block::{Judged, judge};
 use super::finding::What;
 use super::log::{Log, Text};
 use super::runs::EventHead;
-use super::state::Pass;
+use super::state::{Absent, Pass};
 use crate::evidence::entry::{Entry, Kind};
 use crate::evidence::note::Note;
-use crate::evidence::own::Own;
+use crate::evidence::own::{Own, time_of};
 use crate::evidence::rotation::Rotation;
 use crate::evidence::tile::{HEIGHT, WIDTH};
 use crate::evidence::tree::Kept;
+
+/// When the last entry before this place of a block was emitted; `before`: the one before the block. If neither is known, the first one
+/// behind it.
+fn near(entries: &[(u16, Entry<'_>)], place: u16, before: Option<Timestamp>) -> Option<Timestamp> {
+    let mut earlier = entries.iter().rev().filter(|(at, _)| *at < place);
+    earlier
+        .find_map(|(_, entry)| time_of(entry))
+        .or(before)
+        .or_else(|| entries.iter().find_map(|(_, entry)| time_of(entry)))
+}
 
 impl Pass {
     /// One block. Returns whether to go on.
@@ -26,7 +38,8 @@ impl Pass {
         let root = if u64::from(width) == WIDTH { log.kept(1, number, size)? } else { None };
         let Judged { hashes, entries, is_absent, wrong } = judge(&block, width, root);
         for (what, at, detail) in wrong {
-            self.findings.at(what, base + u64::from(at), self.time, detail);
+            let time = near(&entries, at, self.time);
+            self.findings.at(what, base + u64::from(at), time, detail);
         }
         if is_absent {
             self.absent(base, base + u64::from(width));
@@ -61,8 +74,8 @@ impl Pass {
     pub(super) fn absent(&mut self, from: u64, to: u64) {
         self.runs.skip();
         match self.absent.last_mut() {
-            Some(last) if last.1 == from => last.1 = to,
-            _ => self.absent.push((from, to)),
+            Some(last) if last.to == from => last.to = to,
+            _ => self.absent.push(Absent { from, to, time: self.time }),
         }
     }
 

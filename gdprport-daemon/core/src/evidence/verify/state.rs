@@ -94,11 +94,20 @@ pub(super) struct Pass {
     pub(super) signed: u64,
     pub(super) rewritten: bool,
     /// Entries that are not there, as ranges in order.
-    pub(super) absent: Vec<(u64, u64)>,
+    pub(super) absent: Vec<Absent>,
     pub(super) erased: Erased,
     pub(super) time: Option<Timestamp>,
     pub(super) away: Vec<Away>,
     pub(super) counts: Counts,
+}
+
+/// Entries `from..to` that are not there.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Absent {
+    pub(super) from: u64,
+    pub(super) to: u64,
+    /// When the last one before them was emitted.
+    pub(super) time: Option<Timestamp>,
 }
 
 #[derive(Debug, Default)]

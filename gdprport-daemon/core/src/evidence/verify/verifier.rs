@@ -1,8 +1,8 @@
 //! The verification of a log, from its first block to what comes of it.
 
-use super::finding::{Finding, What};
+use super::finding::What;
 use super::log::{Elsewhere, Log};
-use super::state::{Expected, Pass, Stopped, Verified};
+use super::state::{Absent, Expected, Pass, Stopped, Verified};
 use crate::evidence::checkpoint::Checkpoint;
 use crate::evidence::key::PublicKey;
 use crate::evidence::note::{Note, divided};
@@ -75,28 +75,20 @@ impl Pass {
 
     /// What is not there was erased, and what was erased is not there.
     fn absences(&mut self) {
-        for (from, to) in &self.absent {
+        for Absent { from, to, time } in &self.absent {
             if !self.erased.covers(*from, *to) {
                 let detail = "these entries are not there, and nothing declares that they were erased";
-                let range = (*from, *to);
-                self.findings.add(Finding {
-                    what: What::Missing,
-                    entry: Some(range.0),
-                    to: Some(range.1),
-                    time: None,
-                    detail: detail.into(),
-                });
+                self.findings.over(What::Missing, (*from, *to), *time, detail);
             }
         }
         for range in self.erased.ranges() {
             let mut from = range.from;
-            for (gone, back) in
-                self.absent.iter().filter(|(gone, back)| *back > range.from && *gone < range.to)
-            {
-                if *gone > from {
+            let within = |gone: &&Absent| gone.to > range.from && gone.from < range.to;
+            for gone in self.absent.iter().filter(within) {
+                if gone.from > from {
                     break;
                 }
-                from = *back;
+                from = gone.to;
             }
             if from < range.to {
                 let detail = "it was declared erased and is there still";
