@@ -1,4 +1,7 @@
-//! Per-CPU counters of the kernel side. For every hook, `seen = emitted + filtered + grouped + dropped`.
+//! Per-CPU counters of the kernel side. For every hook, `seen = emitted + filtered + grouped + dropped`; for decisions,
+//! `asked = left + allowed + unknown + would_deny + denied + unsettled`.
+
+use crate::enforce::EnforceTally;
 
 /// The places where the kernel side decides about a record.
 #[repr(u32)]
@@ -16,7 +19,7 @@ pub enum Hook {
     Exec = 4,
     /// `tracepoint/cgroup/cgroup_mkdir`.
     Cgroup = 5,
-    /// `cgroup/sock_release`: connects that never left this host.
+    /// Connects that never left this host: at `cgroup/sock_release`, and at `cgroup/connect` those that the policy denies.
     Denied = 6,
     /// `cgroup_skb`: payload segments of flows whose encryption is not yet known.
     Payload = 7,
@@ -80,6 +83,8 @@ pub struct Counters {
     /// Times the owner of a socket could not be stored, because the socket's or the host's memory for that was used up
     /// (`net.core.optmem_max`): its flow is reported with an unknown owner.
     pub unkept: u64,
+    /// What became of the connects that the policy decides.
+    pub decisions: EnforceTally,
 }
 
 #[cfg(feature = "user")]

@@ -45,6 +45,13 @@ pub const ENFORCE_DENY_UNKNOWN: u8 = 4;
 /// In [`EnforcePeer::flags`]: the peer may belong to another declaration, so that nothing is known.
 pub const ENFORCE_OPEN: u8 = 8;
 
+/// In [`EnforceExe::state`]: not known.
+pub const EXE_UNKNOWN: u32 = 0;
+/// In [`EnforceExe::state`]: known by the fingerprint of its path.
+pub const EXE_PATH: u32 = 1;
+/// In [`EnforceExe::state`]: the process saw to it that it is not known.
+pub const EXE_WITHHELD: u32 = 2;
+
 /// Key of a port that is decided.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -161,10 +168,64 @@ pub struct EnforceRule {
     pub unknown_until: u64,
 }
 
+/// What is known of the file that a process runs, for decisions: made at its `execve`, inherited by its children.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EnforceExe {
+    /// SipHash-2-4 with 128 bits of its path's components, as in [`crate::ExecRecord::file`]; 0 without a known path, or if
+    /// that is too long for one that a rule could name.
+    pub fingerprint: [u64; 2],
+    /// `EXE_*`.
+    pub state: u32,
+    /// Always 0.
+    pub reserved: u32,
+}
+
+/// What became of the connects that decisions were asked about: `asked = left + allowed + unknown + would_deny + denied +
+/// unsettled`, always. A part of [`crate::Counters`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EnforceTally {
+    /// Connects to ports with [`crate::PortFlags::DECIDED`].
+    pub asked: u64,
+    /// Passed: the tables leave them alone, as no declaration with a mode is about this peer, or no generation is active.
+    pub left: u64,
+    /// Passed: a rule allows them.
+    pub allowed: u64,
+    /// Passed: no rule allows them as far as is known, and one may (`on_unknown = "allow"`).
+    pub unknown: u64,
+    /// Passed because of `mode = "warn"`: they would be denied.
+    pub would_deny: u64,
+    /// Denied. Each is an occasion of [`crate::Hook::Denied`] too.
+    pub denied: u64,
+    /// Passed undecided, because the active generation changed twice meanwhile.
+    pub unsettled: u64,
+}
+
+#[cfg(feature = "user")]
+mod user {
+    // SAFETY: repr(C) structs of integers, sized without padding (asserted below), every bit pattern valid.
+    unsafe impl aya::Pod for super::EnforcePortKey {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for super::EnforcePort {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for super::EnforcePeer {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for super::EnforceStepsKey {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for super::EnforceSteps {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for super::EnforceClassKey {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for super::EnforceRuleKey {}
+    // SAFETY: as above.
+    unsafe impl aya::Pod for super::EnforceRule {}
+}
+
 const _: () = {
     assert!(size_of::<EnforcePortKey>() == 8 && size_of::<EnforcePort>() == 8);
     assert!(size_of::<EnforcePeerKey>() == 28 && size_of::<EnforcePeer>() == 12);
     assert!(size_of::<EnforceStepsKey>() == 8 && size_of::<EnforceSteps>() == 72);
     assert!(size_of::<EnforceClassKey>() == 24 && size_of::<EnforceRuleKey>() == 24);
-    assert!(size_of::<EnforceRule>() == 16);
+    assert!(size_of::<EnforceRule>() == 16 && size_of::<EnforceExe>() == 24);
 };

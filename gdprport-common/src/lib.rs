@@ -25,9 +25,9 @@ pub use counters::{Counters, HOOKS, Hook, HookCounters};
 pub use enforce::{
     CLASS_FIRST, CLASS_UNKNOWN, CLASS_UNLISTED, CLASS_WITHHELD, ENFORCE_CGROUP, ENFORCE_DENY,
     ENFORCE_DENY_UNKNOWN, ENFORCE_EXE, ENFORCE_FOREVER, ENFORCE_GID, ENFORCE_OPEN, ENFORCE_PARTS,
-    ENFORCE_STEPS, ENFORCE_STEPS_CHAIN, ENFORCE_UID, ENFORCE_WARN, EnforceClassKey, EnforcePeer,
-    EnforcePeerKey, EnforcePort, EnforcePortKey, EnforceRule, EnforceRuleKey, EnforceStep, EnforceSteps,
-    EnforceStepsKey,
+    ENFORCE_STEPS, ENFORCE_STEPS_CHAIN, ENFORCE_UID, ENFORCE_WARN, EXE_PATH, EXE_UNKNOWN, EXE_WITHHELD,
+    EnforceClassKey, EnforceExe, EnforcePeer, EnforcePeerKey, EnforcePort, EnforcePortKey, EnforceRule,
+    EnforceRuleKey, EnforceStep, EnforceSteps, EnforceStepsKey, EnforceTally,
 };
 pub use exec::{ExecHeader, ExecRecord, FILE_CAP, FileState, KernelOffsets, MountOwner};
 pub use overload::{
@@ -41,6 +41,6 @@ pub use record::{
     PAYLOAD_SMALL, PAYLOAD_TINY, PayloadHeader, PayloadRecord, RECORD_CAP, RecordKind,
 };
 pub use storage::{
-    Caller, Closing, MptcpOwner, PortFlags, SOCKET_GROUPED, SOCKET_SYN_SEEN, SocketOwner, SocketRole,
-    Started, TASK_HEADLESS, TaskIdentity,
+    Caller, Closing, MptcpOwner, PortFlags, SOCKET_DECISION, SOCKET_DENIED, SOCKET_GROUPED, SOCKET_SYN_SEEN,
+    SOCKET_UNKNOWN, SOCKET_WOULD_DENY, SocketOwner, SocketRole, Started, TASK_HEADLESS, TaskIdentity,
 };

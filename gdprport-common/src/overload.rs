@@ -77,8 +77,10 @@ pub struct OverloadSums {
     pub opened: u64,
     /// Connects that failed.
     pub failed: u64,
-    /// Connects that this host did not let out.
+    /// Connects that this host did not let out, but for those that the policy denied.
     pub denied: u64,
+    /// Connects that the policy denied.
+    pub denied_by_policy: u64,
     /// Ends of connections whose opening was counted in a group, this one or an earlier one.
     pub closed: u64,
     /// Bytes that those which ended sent and the peer acknowledged, without SYN and FIN.
@@ -93,6 +95,8 @@ pub struct OverloadSums {
     pub described_sent: u64,
     /// Bytes that they received; they are not in `received`.
     pub described_received: u64,
+    /// Of `opened`, `failed` and `denied`, those that the policy would deny, but for its mode.
+    pub would_deny: u64,
 }
 
 impl OverloadSums {
@@ -102,6 +106,7 @@ impl OverloadSums {
         self.opened
             .wrapping_add(self.failed)
             .wrapping_add(self.denied)
+            .wrapping_add(self.denied_by_policy)
             .wrapping_add(self.closed)
             .wrapping_add(self.ends_of_described)
     }
@@ -135,6 +140,6 @@ mod user {
 
 const _: () = {
     assert!(size_of::<OverloadKey>() == 64);
-    assert!(size_of::<OverloadSums>() == 80);
-    assert!(size_of::<OverloadGroup>() == 80 + 16 + size_of::<FlowRecord>());
+    assert!(size_of::<OverloadSums>() == 96);
+    assert!(size_of::<OverloadGroup>() == 96 + 16 + size_of::<FlowRecord>());
 };

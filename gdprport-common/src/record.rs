@@ -18,7 +18,7 @@ pub enum RecordKind {
     Accepted = 3,
     /// A connected socket was closed ([`FlowRecord`] with [`CloseTail`]).
     Closed = 4,
-    /// A connect that this host did not let out ended ([`FlowRecord`] with [`FailTail`]).
+    /// A connect that this host did not let out ended, or that the policy denied ([`FlowRecord`] with [`FailTail`]).
     Denied = 9,
     /// A connect failed ([`FlowRecord`] with [`FailTail`]).
     Failed = 10,
@@ -132,8 +132,11 @@ pub struct FlowRecord {
     /// Kind Closed: the error number of the socket (include/uapi/asm-generic/errno.h) where the process did not end the
     /// connection itself; 0 if there is none or it cannot be read. Else 0.
     pub error: u8,
+    /// What the policy said of the connect, [`crate::SOCKET_DECISION`] bits; 0: it was not decided, or a rule allows it. Kind
+    /// Denied with [`crate::SOCKET_DENIED`]: the policy denied it, and the record is of the call itself.
+    pub decision: u8,
     /// Always 0.
-    pub reserved: [u8; 2],
+    pub reserved: u8,
     /// When, nanoseconds of `CLOCK_BOOTTIME`.
     pub time_ns: u64,
     /// Socket cookie, unique until reboot.

@@ -1,5 +1,7 @@
 //! Values of the maps that kernel programs keep per port, per socket and per process.
 
+use crate::enforce::EnforceExe;
+
 /// What a port is watched for: the value of the port switch map, indexed by TCP port in host byte order.
 #[repr(transparent)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -11,6 +13,16 @@ impl PortFlags {
 
     /// The first payload segments of its flows are sent to the daemon, so that it can determine their encryption.
     pub const POSTURE: Self = Self(2);
+
+    /// Connects to it are decided by the tables of the policy (`ENFORCE_*` maps).
+    pub const DECIDED: Self = Self(4);
+
+    /// Returns true if connects to this port are decided.
+    #[must_use]
+    #[inline(always)]
+    pub const fn decided(self) -> bool {
+        self.0 & Self::DECIDED.0 != 0
+    }
 
     /// Returns true if flows of this port are reported.
     #[must_use]
@@ -101,6 +113,19 @@ pub const SOCKET_SYN_SEEN: u8 = 1;
 
 /// A flag of [`SocketOwner`]: the opening of this connection was counted in a group ([`crate::OverloadGroup`]).
 pub const SOCKET_GROUPED: u8 = 2;
+
+/// A flag of [`SocketOwner`] and of [`crate::FlowRecord::decision`]: the policy would deny this connect, but for its mode.
+pub const SOCKET_WOULD_DENY: u8 = 4;
+
+/// Likewise: the policy denied this connect.
+pub const SOCKET_DENIED: u8 = 8;
+
+/// Likewise, with one of the two above: no rule allowed it as far as was known in the kernel, and one may have
+/// (`on_unknown = "deny"`). Alone: that, and it passed.
+pub const SOCKET_UNKNOWN: u8 = 16;
+
+/// All flags of [`crate::FlowRecord::decision`].
+pub const SOCKET_DECISION: u8 = SOCKET_WOULD_DENY | SOCKET_DENIED | SOCKET_UNKNOWN;
 
 /// A process at the time of a call.
 #[repr(C)]
@@ -215,6 +240,8 @@ pub struct TaskIdentity {
     pub threads: u32,
     /// The last of its executables that is known to have been sent to the daemon, as an exec id.
     pub shipped: u64,
+    /// What decisions know of the executable it runs.
+    pub exe: EnforceExe,
 }
 
 #[cfg(feature = "user")]
@@ -230,5 +257,5 @@ const _: () = {
     assert!(SocketRole::None as u8 == 0 && Started::No as u8 == 0 && Closing::Open as u8 == 0);
     assert!(size_of::<Caller>() == 72);
     assert!(size_of::<SocketOwner>() == 128);
-    assert!(size_of::<TaskIdentity>() == 32);
+    assert!(size_of::<TaskIdentity>() == 56);
 };

@@ -10,7 +10,7 @@ use aya_ebpf::bindings::{
 use aya_ebpf::helpers::generated::{bpf_get_socket_cookie, bpf_ktime_get_boot_ns};
 use gdprport_common::{
     CloseTail, FLAG_FIN_UNACKED, FLAG_GROUPED, FLAG_PEER_FIN, FLAG_PEER_REPLIED, FlowRecord, FlowTail,
-    RecordKind, SOCKET_GROUPED, SocketOwner, SocketRole,
+    RecordKind, SOCKET_DECISION, SOCKET_GROUPED, SocketOwner, SocketRole,
 };
 
 use crate::flow::SocketTuple;
@@ -165,6 +165,7 @@ impl End {
             old_state: self.signs.old,
             flags: self.signs.flags,
             error: self.signs.error,
+            decision: owner.flags & SOCKET_DECISION,
             ..flow::record(
                 self.signs.kind,
                 self.cookie,

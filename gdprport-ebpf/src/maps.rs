@@ -5,13 +5,15 @@
 use core::ffi::c_void;
 use core::ptr;
 
-use aya_ebpf::bindings::{BPF_SK_STORAGE_GET_F_CREATE, bpf_sock};
+use aya_ebpf::bindings::{BPF_F_NO_PREALLOC, BPF_SK_STORAGE_GET_F_CREATE, bpf_sock};
 use aya_ebpf::helpers::generated::bpf_sk_storage_get;
 use aya_ebpf::macros::{btf_map, map};
+use aya_ebpf::maps::lpm_trie::LpmTrie;
 use aya_ebpf::maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf};
 use gdprport_common::{
-    Checkpoint, Counters, ExecRecord, MptcpOwner, OverloadGroup, OverloadKey, PORTS as PORT_COUNT, PortFlags,
-    SocketOwner, TaskIdentity,
+    Checkpoint, Counters, EnforceClassKey, EnforceExe, EnforcePeer, EnforcePort, EnforcePortKey, EnforceRule,
+    EnforceRuleKey, EnforceSteps, EnforceStepsKey, ExecRecord, MptcpOwner, OverloadGroup, OverloadKey,
+    PORTS as PORT_COUNT, PortFlags, SocketOwner, TaskIdentity,
 };
 
 use crate::segment::EarlySegment;
@@ -61,6 +63,8 @@ pub(crate) struct ExecScratch {
     pub(crate) dentry: u64,
     pub(crate) mount: u64,
     pub(crate) root: u64,
+    /// What decisions will know of it.
+    pub(crate) exe: EnforceExe,
 }
 
 /// Scratch space for an executable's record, which is too large for the stack.
@@ -74,6 +78,42 @@ pub(crate) static EARLY: PerCpuArray<EarlySegment> = PerCpuArray::with_max_entri
 /// What a daemon saves for the next one; no program here reads it.
 #[map]
 pub(crate) static HANDOVER: Array<Checkpoint> = Array::with_max_entries(1, 0);
+
+/// The generation of the tables that decisions read; 0: nothing is decided.
+#[map]
+pub(crate) static ENFORCE_ACTIVE: Array<u32> = Array::with_max_entries(1, 0);
+
+/// The key of fingerprints, which is not 0 once a daemon has set it.
+#[map]
+pub(crate) static ENFORCE_KEY: Array<[u64; 2]> = Array::with_max_entries(1, 0);
+
+// The tables that connects are decided by, as large as the daemon makes them. Entries take memory only where something is decided;
+// a hash table has heads, 16 bytes for each entry that it may have.
+
+/// Ports that are decided.
+#[map]
+pub(crate) static ENFORCE_PORTS: HashMap<EnforcePortKey, EnforcePort> =
+    HashMap::with_max_entries(64, BPF_F_NO_PREALLOC);
+
+/// Peers, by the longest prefix.
+#[map]
+pub(crate) static ENFORCE_PEERS: LpmTrie<[u32; 6], EnforcePeer> =
+    LpmTrie::with_max_entries(64, BPF_F_NO_PREALLOC);
+
+/// Lists of steps.
+#[map]
+pub(crate) static ENFORCE_STEP_LISTS: HashMap<EnforceStepsKey, EnforceSteps> =
+    HashMap::with_max_entries(64, BPF_F_NO_PREALLOC);
+
+/// Classes of values.
+#[map]
+pub(crate) static ENFORCE_CLASSES: HashMap<EnforceClassKey, u32> =
+    HashMap::with_max_entries(64, BPF_F_NO_PREALLOC);
+
+/// What rules say.
+#[map]
+pub(crate) static ENFORCE_RULES: HashMap<EnforceRuleKey, EnforceRule> =
+    HashMap::with_max_entries(64, BPF_F_NO_PREALLOC);
 
 /// The owner of each socket of a watched port.
 #[btf_map]

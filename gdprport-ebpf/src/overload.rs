@@ -13,18 +13,22 @@
 //! so it looks at 47,000. Such a function takes the program's context and numbers, no other pointers (before 5.13), and
 //! returns a number.
 
+use core::ffi::c_void;
 use core::ptr::read_volatile;
 
 use aya_ebpf::bindings::{bpf_sock, bpf_sock_ops};
 use aya_ebpf::helpers::generated::{bpf_get_socket_cookie, bpf_ktime_get_boot_ns};
-use gdprport_common::{FlowRecord, Hook, RecordKind, SOCKET_GROUPED, SocketOwner};
+use gdprport_common::{
+    FlowRecord, Hook, OverloadGroup, RecordKind, SOCKET_DECISION, SOCKET_DENIED, SOCKET_GROUPED,
+    SOCKET_WOULD_DENY, SocketOwner,
+};
 
 use crate::count::{Occasion, add};
 use crate::ending::{End, Signs};
 use crate::flow::SocketTuple;
 use crate::groups::{Carried, Place, find, is_incoming};
 use crate::maps::{EVENTS, watched};
-use crate::{flow, owners, wanting};
+use crate::{flow, owners, unsent, wanting};
 
 /// Bytes of the ring buffer; the daemon sets this.
 #[unsafe(no_mangle)]
@@ -101,10 +105,16 @@ unsafe extern "C" fn gp_group_opened(ops: *mut bpf_sock_ops, incoming: bool) -> 
         }
         (*stored).flags |= SOCKET_GROUPED;
         add(&raw mut (*group).sums.opened, 1);
+        would_deny(group, &*stored);
         place.note(group, now, || {
             let kind = if incoming { RecordKind::PassiveEstablished } else { RecordKind::ActiveEstablished };
             let cookie = bpf_get_socket_cookie(ops.cast());
-            FlowRecord { flags, ..flow::opened(kind, cookie, &tuple, &(*stored).caller, (*stored).role, now) }
+            let decision = (*stored).flags & SOCKET_DECISION;
+            FlowRecord {
+                flags,
+                decision,
+                ..flow::opened(kind, cookie, &tuple, &(*stored).caller, (*stored).role, now)
+            }
         });
         true
     }
@@ -142,6 +152,7 @@ unsafe extern "C" fn gp_group_ended(ops: *mut bpf_sock_ops, signs: u32) -> bool 
         }
         if end.signs.failed() {
             add(&raw mut (*group).sums.failed, 1);
+            would_deny(group, &owner);
         } else {
             let carried = Carried::of(&end, incoming);
             carried.add_to(group, owner.flags & SOCKET_GROUPED != 0);
@@ -151,13 +162,25 @@ unsafe extern "C" fn gp_group_ended(ops: *mut bpf_sock_ops, signs: u32) -> bool 
     }
 }
 
+/// Counts in its group that the policy would deny this connect.
+///
+/// # Safety
+/// `group` is a map value.
+#[inline(always)]
+unsafe fn would_deny(group: *mut OverloadGroup, owner: &SocketOwner) {
+    if owner.flags & SOCKET_WOULD_DENY != 0 {
+        // SAFETY: guaranteed by the caller.
+        unsafe { add(&raw mut (*group).sums.would_deny, 1) };
+    }
+}
+
 /// A connect that never left this host ended, and that is counted in a group. `kind` is what its record would be.
 ///
 /// # Safety
-/// `sk` is the program's context.
+/// `context` is the program's, of which the helper for socket cookies takes it.
 #[inline(always)]
 pub(crate) unsafe fn unsent(
-    sk: *mut bpf_sock,
+    context: *mut c_void,
     kind: RecordKind,
     tuple: &SocketTuple,
     owner: &SocketOwner,
@@ -172,12 +195,16 @@ pub(crate) unsafe fn unsent(
             return occasion.dropped();
         }
         let sums = &raw mut (*group).sums;
-        let denied = kind as u8 == RecordKind::Denied as u8;
-        add(if denied { &raw mut (*sums).denied } else { &raw mut (*sums).failed }, 1);
-        place.note(group, now, || {
-            let cookie = bpf_get_socket_cookie(sk.cast());
-            flow::record(kind, cookie, tuple, &owner.caller, owner.role, now, flow::fail_tail(owner, now, 0))
-        });
+        let counter = if owner.flags & SOCKET_DENIED != 0 {
+            &raw mut (*sums).denied_by_policy
+        } else if kind as u8 == RecordKind::Denied as u8 {
+            &raw mut (*sums).denied
+        } else {
+            &raw mut (*sums).failed
+        };
+        add(counter, 1);
+        would_deny(group, owner);
+        place.note(group, now, || unsent::record(kind, bpf_get_socket_cookie(context), tuple, owner, now));
         occasion.grouped();
     }
 }

@@ -12,9 +12,10 @@ use aya_ebpf::helpers::generated::{
 };
 use aya_ebpf::macros::tracepoint;
 use aya_ebpf::programs::TracePointContext;
-use gdprport_common::{PATH_CAP, RecordKind, TASK_HEADLESS, TaskIdentity};
+use gdprport_common::{EnforceExe, PATH_CAP, RecordKind, TASK_HEADLESS, TaskIdentity};
 
 use crate::exe_file::{describe, in_user_ns};
+use crate::fingerprint;
 use crate::maps::{EXEC_SCRATCH, EXEC_SEQUENCE, EXECS, TASKS};
 use crate::owner::current_tgid;
 
@@ -53,6 +54,7 @@ fn exec(ctx: &TracePointContext) -> Option<()> {
     unsafe {
         // First, while few values are known: the verifier checks the walk for each combination of them.
         describe(scratch);
+        fingerprint::gp_fingerprint();
         let header = &raw mut (*scratch).record.header;
         *sequence += 1;
         let exec_id = (u64::from(bpf_get_smp_processor_id()) + 1) << EXEC_ID_CPU_SHIFT | *sequence;
@@ -81,9 +83,10 @@ fn exec(ctx: &TracePointContext) -> Option<()> {
                 (*task).exec_id = exec_id;
                 // All other threads have exited by now, and this one is the first.
                 (*task).threads = 0;
+                (*task).exe = (*scratch).exe;
             }
             None => {
-                let task = TaskIdentity { exec_id, start_ns: 0, parent_tgid: 0, threads: 0, shipped: 0 };
+                let task = TaskIdentity { exec_id, exe: (*scratch).exe, ..TaskIdentity::default() };
                 TASKS.insert(&tgid, &task, u64::from(BPF_ANY)).ok()?;
             }
         }
@@ -108,12 +111,12 @@ fn gp_task_newtask(ctx: TracePointContext) -> u32 {
             }
             return 0;
         }
-        let (exec_id, shipped) = match parent {
-            Some(parent) => ((*parent).exec_id, (*parent).shipped),
-            None => (0, 0),
+        let (exec_id, shipped, exe) = match parent {
+            Some(parent) => ((*parent).exec_id, (*parent).shipped, (*parent).exe),
+            None => (0, 0, EnforceExe::default()),
         };
         let start_ns = bpf_ktime_get_boot_ns();
-        let task = TaskIdentity { exec_id, start_ns, parent_tgid, threads: 0, shipped };
+        let task = TaskIdentity { exec_id, start_ns, parent_tgid, threads: 0, shipped, exe };
         let _ = TASKS.insert(&child, &task, u64::from(BPF_ANY));
     }
     0

@@ -8,15 +8,17 @@ use aya_ebpf::bindings::{bpf_sock, bpf_sock_addr};
 use aya_ebpf::helpers::generated::{bpf_get_netns_cookie, bpf_get_socket_cookie, bpf_ktime_get_boot_ns};
 use aya_ebpf::macros::cgroup_sock_addr;
 use aya_ebpf::programs::SockAddrContext;
-use gdprport_common::{Caller, Hook, RecordKind, SOCKET_GROUPED, SocketOwner, SocketRole};
+use gdprport_common::{Caller, Hook, RecordKind, SOCKET_DENIED, SOCKET_GROUPED, SocketOwner, SocketRole};
 
 use crate::count::Occasion;
 use crate::flow::SocketTuple;
-use crate::maps::watched;
-use crate::{diagnose, emit, flow, mptcp, owner, owners};
+use crate::maps::{port_flags, watched};
+use crate::{diagnose, emit, enforce, flow, mptcp, owner, owners, unsent};
 
 /// The verdict of a hook that only watches.
 const PROCEED: i32 = 1;
+/// The call returns `EPERM`.
+const DENY: i32 = 0;
 /// `IPPROTO_TCP`.
 const TCP: u32 = 6;
 /// `IPPROTO_MPTCP`.
@@ -24,14 +26,12 @@ const MPTCP: u32 = 262;
 
 #[cgroup_sock_addr(connect4)]
 fn gp_connect4(ctx: SockAddrContext) -> i32 {
-    connect(ctx.sock_addr, 4);
-    PROCEED
+    connect(ctx.sock_addr, 4)
 }
 
 #[cgroup_sock_addr(connect6)]
 fn gp_connect6(ctx: SockAddrContext) -> i32 {
-    connect(ctx.sock_addr, 6);
-    PROCEED
+    connect(ctx.sock_addr, 6)
 }
 
 #[cgroup_sock_addr(bind4)]
@@ -63,7 +63,7 @@ fn gp_getpeername6(ctx: SockAddrContext) -> i32 {
 /// # Safety
 /// `ctx` is the program's context.
 #[inline(always)]
-unsafe fn user_port(ctx: *mut bpf_sock_addr) -> u32 {
+pub(crate) unsafe fn user_port(ctx: *mut bpf_sock_addr) -> u32 {
     // SAFETY: guaranteed by the caller. The field holds a 16-bit port in network byte order.
     u32::from(u16::from_be(unsafe { read_volatile(&raw const (*ctx).user_port) } as u16))
 }
@@ -71,7 +71,7 @@ unsafe fn user_port(ctx: *mut bpf_sock_addr) -> u32 {
 /// # Safety
 /// `ctx` is the program's context.
 #[inline(always)]
-unsafe fn socket(ctx: *mut bpf_sock_addr) -> *mut bpf_sock {
+pub(crate) unsafe fn socket(ctx: *mut bpf_sock_addr) -> *mut bpf_sock {
     // SAFETY: guaranteed by the caller.
     unsafe { read_volatile(&raw const (*ctx).__bindgen_anon_1.sk) }
 }
@@ -81,7 +81,7 @@ unsafe fn socket(ctx: *mut bpf_sock_addr) -> *mut bpf_sock {
 /// # Safety
 /// `ctx` is the context of a program whose family is `family`.
 #[inline(always)]
-unsafe fn user_address(ctx: *mut bpf_sock_addr, family: u8) -> [u32; 4] {
+pub(crate) unsafe fn user_address(ctx: *mut bpf_sock_addr, family: u8) -> [u32; 4] {
     // SAFETY: guaranteed by the caller; each field belongs to one family and is read only for it.
     unsafe {
         if family == 4 {
@@ -98,23 +98,24 @@ unsafe fn user_address(ctx: *mut bpf_sock_addr, family: u8) -> [u32; 4] {
 }
 
 #[inline(always)]
-fn connect(ctx: *mut bpf_sock_addr, family: u8) {
+fn connect(ctx: *mut bpf_sock_addr, family: u8) -> i32 {
     // SAFETY: `ctx` is the program's context, and `sk` is checked before its use.
     unsafe {
         let port = user_port(ctx);
         let sk = socket(ctx);
         if sk.is_null() {
-            return;
+            return PROCEED;
         }
         // A socket bound to a watched port was stored as a listener until now; it is a client.
-        if !watched(port) {
+        let flags = port_flags(port);
+        if !flags.watched() {
             let bound = read_volatile(&raw const (*sk).src_port);
             if bound == 0 || !watched(bound) {
-                return;
+                return PROCEED;
             }
         }
         if read_volatile(&raw const (*ctx).protocol) != TCP {
-            return;
+            return PROCEED;
         }
         let mut owner = SocketOwner::default();
         owner.caller.netns_cookie = bpf_get_netns_cookie(ctx.cast());
@@ -127,7 +128,16 @@ fn connect(ctx: *mut bpf_sock_addr, family: u8) {
         owner.peer = user_address(ctx, family);
         owner.peer_port = port as u16;
         owner.peer_family = family;
+        if flags.decided() {
+            owner.flags = enforce::decide(ctx, family, &owner);
+            if owner.flags & SOCKET_DENIED != 0 {
+                // What is stored of an earlier connect of this socket stays.
+                unsent::report(ctx.cast(), RecordKind::Denied, &owner);
+                return DENY;
+            }
+        }
         store(sk, ctx, &mut owner);
+        PROCEED
     }
 }
 

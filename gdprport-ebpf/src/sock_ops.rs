@@ -18,7 +18,8 @@ use aya_ebpf::helpers::generated::{
 use aya_ebpf::macros::sock_ops;
 use aya_ebpf::programs::SockOpsContext;
 use gdprport_common::{
-    Caller, FLAG_OPTMEM_FULL, FlowRecord, Hook, RecordKind, SOCKET_SYN_SEEN, SocketOwner, SocketRole, Started,
+    Caller, FLAG_OPTMEM_FULL, FlowRecord, Hook, RecordKind, SOCKET_DECISION, SOCKET_SYN_SEEN, SocketOwner,
+    SocketRole, Started,
 };
 
 use crate::count::Occasion;
@@ -251,9 +252,9 @@ unsafe extern "C" fn gp_established(ops: *mut bpf_sock_ops, kind: RecordKind) ->
             (*stored).started = Started::Yes as u8;
             (*stored).in_base = in_base;
             // A socket may have been used for another connection before, which was counted in a group.
-            let flags_before = (*stored).flags & SOCKET_SYN_SEEN;
+            let flags_before = (*stored).flags & (SOCKET_SYN_SEEN | SOCKET_DECISION);
             (*stored).flags = flags_before;
-            if flags_before == 0 {
+            if flags_before & SOCKET_SYN_SEEN == 0 {
                 (*stored).out_base = out_base;
             }
             if kind as u8 != RecordKind::Listening as u8 && flags.posture() {
@@ -278,6 +279,7 @@ unsafe extern "C" fn gp_established(ops: *mut bpf_sock_ops, kind: RecordKind) ->
         let owner = if stored.is_null() { &raw const NOBODY } else { stored.cast_const() };
         entry.write(FlowRecord {
             flags: record_flags,
+            decision: (*owner).flags & SOCKET_DECISION,
             ..flow::opened(kind, cookie, &tuple, &(*owner).caller, (*owner).role, now)
         });
         emit::submit(entry, occasion);

@@ -1,5 +1,5 @@
 //! The end of a socket whose connect never left this host: no route, a firewall, or another program that denied it; or
-//! a Fast Open whose caller sent nothing.
+//! a Fast Open whose caller sent nothing. What the policy denied was reported at the call (`sock_addr`).
 //!
 //! Such a connect never reaches TCP, so `sock_ops` sees nothing of it. For all other sockets this marks that their
 //! process closed them (`fin`).
@@ -7,15 +7,12 @@
 use core::ptr::read_volatile;
 
 use aya_ebpf::bindings::{BPF_TCP_SYN_SENT, bpf_sock};
-use aya_ebpf::helpers::generated::{bpf_get_socket_cookie, bpf_ktime_get_boot_ns};
 use aya_ebpf::macros::cgroup_sock;
 use aya_ebpf::programs::SockContext;
-use gdprport_common::{Closing, Hook, RecordKind, SocketRole, Started};
+use gdprport_common::{Closing, RecordKind, SocketRole, Started};
 
-use crate::count::Occasion;
-use crate::flow::SocketTuple;
 use crate::maps::watched;
-use crate::{emit, flow, overload, owners};
+use crate::{owners, unsent};
 
 #[cgroup_sock(sock_release)]
 fn gp_sock_release(ctx: SockContext) -> i32 {
@@ -49,29 +46,6 @@ fn released(sk: *mut bpf_sock) {
         // With TCP_FASTOPEN_CONNECT and a known cookie connect succeeds, and the SYN waits for the first bytes.
         let unsent = read_volatile(&raw const (*sk).state) == BPF_TCP_SYN_SENT;
         let kind = if unsent { RecordKind::Failed } else { RecordKind::Denied };
-        let Some(occasion) = Occasion::seen(Hook::Denied) else { return };
-        let now = bpf_ktime_get_boot_ns();
-        // The kernel does not let this hook read a port of the socket; nothing was sent from one.
-        let tuple = SocketTuple {
-            family: owner.peer_family,
-            peer: owner.peer,
-            peer_port: owner.peer_port,
-            ..SocketTuple::default()
-        };
-        let room = if overload::is_nearly_full() { None } else { emit::room() };
-        let Some(mut entry) = room else {
-            return overload::unsent(sk, kind, &tuple, &owner, now, occasion);
-        };
-        let cookie = bpf_get_socket_cookie(sk.cast());
-        entry.write(flow::record(
-            kind,
-            cookie,
-            &tuple,
-            &owner.caller,
-            owner.role,
-            now,
-            flow::fail_tail(&owner, now, 0),
-        ));
-        emit::submit(entry, occasion);
+        unsent::report(sk.cast(), kind, &owner);
     }
 }

@@ -182,6 +182,7 @@ impl Config {
                 ring_bytes: limits.ring_bytes.unwrap_or(sizes.ring_bytes),
                 tasks: limits.tasks.unwrap_or(sizes.tasks),
                 execs: limits.execs.unwrap_or(sizes.execs),
+                enforce: sizes.enforce,
             },
             queue: number(events.queue),
             flows: number(limits.flows),

@@ -315,7 +315,7 @@ fn try_hooks(release: &str, cgroup2: Option<std::path::PathBuf>) -> Result<Vec<H
         .build()
         .map_err(|error| error.to_string())?;
     runtime.block_on(async {
-        let small = Sizes { ring_bytes: 1 << 16, tasks: 64, execs: 64 };
+        let small = Sizes { ring_bytes: 1 << 16, tasks: 64, execs: 64, ..Sizes::default() };
         let (probes, _ring) =
             probes::Probes::load(small, release, cgroup2, None).map_err(|error| error.to_string())?;
         Ok(probes.hooks().iter().map(hook).collect())

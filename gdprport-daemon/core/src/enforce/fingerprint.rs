@@ -23,8 +23,14 @@ impl Fingerprint {
     /// first, each followed by `/` ([`components`]).
     #[must_use]
     pub fn of(self, path: &str) -> [u64; 2] {
+        self.of_components(&components(path.as_bytes()))
+    }
+
+    /// The same of components as the kernel side reads them.
+    #[must_use]
+    pub fn of_components(self, components: &[u8]) -> [u64; 2] {
         let mut hasher = SipHasher24::new_with_keys(self.key[0], self.key[1]);
-        hasher.write(&components(path.as_bytes()));
+        hasher.write(components);
         let hash = hasher.finish128();
         [hash.h1, hash.h2]
     }

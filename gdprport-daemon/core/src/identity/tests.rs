@@ -50,7 +50,13 @@ fn without_a_fork_time_the_owner_started_before_its_call() {
 #[test]
 fn the_same_task_has_the_same_fork_and_executable() {
     let known = owner(SocketRole::Connected, 42, 100);
-    let now = |exec_id, start_ns| TaskIdentity { exec_id, start_ns, parent_tgid: 1, threads: 0, shipped: 0 };
+    let now = |exec_id, start_ns| TaskIdentity {
+        exec_id,
+        start_ns,
+        parent_tgid: 1,
+        threads: 0,
+        ..TaskIdentity::default()
+    };
     assert!(is_same_task(&known, &now(5, 42)));
     assert!(!is_same_task(&known, &now(6, 42)), "it executed something else");
     assert!(!is_same_task(&known, &now(5, 43)), "another process forked from the same executable");

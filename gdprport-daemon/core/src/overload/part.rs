@@ -201,10 +201,11 @@ fn began_alone(end: Option<&ConnectionEnd>, direction: Direction) -> OverloadCou
 
 fn counts(group: &OverloadGroup) -> OverloadCounts {
     let sums = &group.sums;
+    let denied = sums.denied.saturating_add(sums.denied_by_policy);
     OverloadCounts {
         opened: sums.opened,
-        failed: sums.failed.saturating_add(sums.denied),
-        denied: sums.denied,
+        failed: sums.failed.saturating_add(denied),
+        denied,
         closed: sums.closed,
         bytes_sent: sums.sent,
         bytes_received: sums.received,

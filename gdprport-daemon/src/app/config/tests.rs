@@ -38,7 +38,7 @@ fn every_key_is_taken() {
          [privacy]\npseudonymise = [\"peers\", \"users\"]\nkey = \"/k\"\ntruncate = { ipv4 = 24, ipv6 = 48 }\n",
     )
     .expect("valid");
-    assert_eq!(config.sizes(), Sizes { ring_bytes: 65_536, tasks: 1_000, execs: 100 });
+    assert_eq!(config.sizes(), Sizes { ring_bytes: 65_536, tasks: 1_000, execs: 100, ..Sizes::default() });
     assert_eq!(config.flow_limits(None).update_ns, 10_000_000_000);
     assert_eq!(config.flow_limits(None).undecided_bytes, 70_000);
     let little = Some(1 << 20);

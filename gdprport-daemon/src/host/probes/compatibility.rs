@@ -51,15 +51,28 @@ pub(super) fn check_pins(
     let object = source.load(&[]).map_err(|error| damaged(&error))?;
     let mut wanted = BTreeMap::new();
     for (name, map) in shared(&object) {
-        wanted.insert(name.to_owned(), shape(&data(map).info().map_err(|error| damaged(&error))?));
+        wanted.insert(name.to_owned(), data(map).info().map_err(|error| damaged(&error))?);
     }
     for name in pins.maps().map_err(|error| damaged(&error))? {
         let there = MapInfo::from_pin(pins.map(&name)).map_err(|error| damaged(&error))?;
-        let there = shape(&there);
+        let room = there.max_entries();
         match wanted.remove(&name) {
-            Some(here) if here == there => {}
             Some(here) => {
-                return Err(Incompatibility::Layout(format!("its map {name} is {there}, this one's {here}")));
+                let mut needed = here.max_entries();
+                if source.is_table(&name) {
+                    if room < needed {
+                        return Err(Incompatibility::Layout(format!(
+                            "its map {name} has room for {room} entries, and the policy needs {needed}"
+                        )));
+                    }
+                    needed = room;
+                }
+                let (there, here) = (shape(&there, room), shape(&here, needed));
+                if here != there {
+                    return Err(Incompatibility::Layout(format!(
+                        "its map {name} is {there}, this one's {here}"
+                    )));
+                }
             }
             None => return Err(Incompatibility::Layout(format!("its map {name} is not known here"))),
         }
@@ -71,10 +84,9 @@ pub(super) fn check_pins(
 }
 
 /// What two maps must have in common to hold the same, as text.
-fn shape(info: &MapInfo) -> String {
+fn shape(info: &MapInfo, count: u32) -> String {
     let kind = info.map_type().map_or_else(|_| "of another kind".to_owned(), |kind| format!("{kind:?}"));
-    let (key, value, count, flags) =
-        (info.key_size(), info.value_size(), info.max_entries(), info.map_flags());
+    let (key, value, flags) = (info.key_size(), info.value_size(), info.map_flags());
     format!("{kind}({count} x {key}+{value} bytes, flags {flags:#x})")
 }
 
@@ -84,7 +96,7 @@ pub(super) fn shared(object: &Ebpf) -> impl Iterator<Item = (&str, &Map)> {
     object.maps().filter(|(name, _)| !name.starts_with('.'))
 }
 
-fn data(map: &Map) -> &MapData {
+pub(super) fn data(map: &Map) -> &MapData {
     match map {
         Map::Array(data)
         | Map::ArrayOfMaps(data)

@@ -11,6 +11,7 @@ use aya::{Ebpf, EbpfLoader};
 
 use super::btf::{self, KernelTypes};
 use super::catalog::{Attach, HookSpec};
+use super::enforce::EnforceRoom;
 use super::error::{LoadError, chain, lockdown, unexplained};
 use super::{log, requirements, tracefs};
 
@@ -28,11 +29,14 @@ pub(crate) struct Sizes {
     pub tasks: u32,
     /// Executables whose name is kept.
     pub execs: u32,
+    /// Entries of the tables that connects are decided by. Pinned ones that are larger are taken as they are; smaller ones are
+    /// given up, with all other pins.
+    pub enforce: EnforceRoom,
 }
 
 impl Default for Sizes {
     fn default() -> Self {
-        Self { ring_bytes: 4 << 20, tasks: 32_768, execs: 8_192 }
+        Self { ring_bytes: 4 << 20, tasks: 32_768, execs: 8_192, enforce: EnforceRoom::default() }
     }
 }
 
@@ -121,6 +125,9 @@ impl LoadSource {
             .map_max_entries("EXECS", self.sizes.execs)
             .map_max_entries("GROUPS_OF_PEERS", self.sizes.groups_of_peers())
             .map_max_entries("GROUPS_OF_NETWORKS", self.sizes.groups_of_networks());
+        for (table, entries) in self.sizes.enforce.by_map() {
+            loader.map_max_entries(table, entries);
+        }
         for (global, offset) in offsets.iter().chain(&of_tasks) {
             loader.override_global(global, offset, true);
         }
@@ -132,6 +139,11 @@ impl LoadSource {
         loader
             .load(OBJECT)
             .map_err(|error| LoadError::Object { release: self.release.clone(), reason: chain(&error) })
+    }
+
+    /// Whether a map is one of the tables that connects are decided by.
+    pub(super) fn is_table(&self, map: &str) -> bool {
+        self.sizes.enforce.by_map().iter().any(|(table, _)| *table == map)
     }
 
     /// The error for a required hook that the kernel refused.

@@ -11,9 +11,11 @@ use std::time::Duration;
 use aya::Ebpf;
 use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, RingBuf, SkStorage};
 use gdprport_common::{
-    Checkpoint, Counters, ExecRecord, HOOKS, HookCounters, PortFlags, SocketOwner, SocketRole, TaskIdentity,
+    Checkpoint, Counters, EnforceTally, ExecRecord, HOOKS, HookCounters, PortFlags, SocketOwner, SocketRole,
+    TaskIdentity,
 };
 
+use super::enforce::{self, EnforceMaps};
 use super::error::{LoadError, map_error};
 use super::load::{HookStatus, LoadSource, Sizes};
 use super::log::KernelLog;
@@ -49,6 +51,9 @@ pub(crate) struct Probes {
     hooks: Vec<HookStatus>,
     ports: Array<MapData, u8>,
     pub(super) watched: Vec<u16>,
+    /// Those of them that are decided, ascending.
+    decided: Vec<u16>,
+    enforce: EnforceMaps,
     ring_bytes: u32,
     ring_position: RingPosition,
     counters: PerCpuArray<MapData, Counters>,
@@ -120,6 +125,8 @@ impl Probes {
             log: KernelLog::new(object)?,
             hooks: side.hooks,
             watched: Vec::new(),
+            decided: Vec::new(),
+            enforce: EnforceMaps::take(object)?,
             ring_bytes: sizes.ring_bytes,
             ring_position,
             reported_before: Counters::default(),
@@ -140,8 +147,12 @@ impl Probes {
             self.reported_before = adopted.counters;
             durable = adopted.durable_position;
             for (port, flags) in (0..=u16::MAX).zip(self.ports.iter()) {
-                if flags.map_err(|e| map_error("PORTS", &e))? != 0 {
+                let flags = PortFlags(flags.map_err(|e| map_error("PORTS", &e))?);
+                if flags.watched() {
                     self.watched.push(port);
+                }
+                if flags.decided() {
+                    self.decided.push(port);
                 }
             }
         }
@@ -161,25 +172,49 @@ impl Probes {
         &self.hooks
     }
 
-    /// Watches exactly these ports from now on.
+    /// Watches exactly these ports from now on. One that is decided stays so as long as it is watched.
     ///
     /// # Errors
     /// If the switch map cannot be written; the ports before the failure are switched.
     pub(crate) fn watch(&mut self, ports: impl IntoIterator<Item = u16>) -> Result<(), LoadError> {
-        let mut wanted: Vec<u16> = ports.into_iter().collect();
-        wanted.sort_unstable();
-        wanted.dedup();
-        let off = self.watched.iter().filter(|port| wanted.binary_search(port).is_err());
-        let on = wanted.iter().filter(|port| self.watched.binary_search(port).is_err());
-        let changes: Vec<(u16, PortFlags)> = off
-            .map(|port| (*port, PortFlags::default()))
-            .chain(on.map(|port| (*port, PortFlags::WATCHED.with(PortFlags::POSTURE))))
-            .collect();
-        for (port, flags) in changes {
-            self.ports.set(u32::from(port), flags.0, 0).map_err(|e| map_error("PORTS", &e))?;
+        let wanted = ascending(ports);
+        let decided =
+            self.decided.iter().copied().filter(|port| wanted.binary_search(port).is_ok()).collect();
+        self.switch(wanted, decided)
+    }
+
+    /// Decides connects to exactly these of the watched ports from now on, by what [`Self::enforce`] has in force.
+    ///
+    /// # Errors
+    /// As for [`Self::watch`].
+    pub(crate) fn decide(&mut self, ports: impl IntoIterator<Item = u16>) -> Result<(), LoadError> {
+        let watched = self.watched.clone();
+        let decided = ascending(ports.into_iter().filter(|port| watched.binary_search(port).is_ok()));
+        self.switch(watched, decided)
+    }
+
+    fn switch(&mut self, watched: Vec<u16>, decided: Vec<u16>) -> Result<(), LoadError> {
+        let flags = |watched: &[u16], decided: &[u16], port: &u16| {
+            if watched.binary_search(port).is_err() {
+                return PortFlags::default();
+            }
+            let flags = PortFlags::WATCHED.with(PortFlags::POSTURE);
+            if decided.binary_search(port).is_ok() { flags.with(PortFlags::DECIDED) } else { flags }
+        };
+        for port in ascending(self.watched.iter().chain(&watched).copied()) {
+            let wanted = flags(&watched, &decided, &port);
+            if wanted != flags(&self.watched, &self.decided, &port) {
+                self.ports.set(u32::from(port), wanted.0, 0).map_err(|e| map_error("PORTS", &e))?;
+            }
         }
-        self.watched = wanted;
+        (self.watched, self.decided) = (watched, decided);
         Ok(())
+    }
+
+    /// The tables by which connects are decided.
+    #[must_use]
+    pub(crate) const fn enforce(&mut self) -> &mut EnforceMaps {
+        &mut self.enforce
     }
 
     /// The kernel side's counters, summed over all CPUs, minus what a previous daemon has reported.
@@ -229,9 +264,10 @@ impl Probes {
     pub(crate) fn seed_task(
         &mut self,
         tgid: u32,
-        identity: TaskIdentity,
+        mut identity: TaskIdentity,
         exec: &ExecRecord,
     ) -> Result<(), LoadError> {
+        identity.exe = enforce::of_executable(exec, self.enforce.fingerprint());
         self.execs.insert(identity.exec_id, exec, NOEXIST).map_err(|e| map_error("EXECS", &e))?;
         match self.tasks.insert(tgid, identity, NOEXIST) {
             Ok(()) => Ok(()),
@@ -355,9 +391,21 @@ impl Probes {
     }
 }
 
+/// Ports in ascending order, each once.
+fn ascending(ports: impl IntoIterator<Item = u16>) -> Vec<u16> {
+    let mut ports: Vec<u16> = ports.into_iter().collect();
+    ports.sort_unstable();
+    ports.dedup();
+    ports
+}
+
 /// Combines two sets of counters, count by count.
 fn combine(a: &Counters, b: &Counters, with: impl Fn(u64, u64) -> u64) -> Counters {
-    let mut both = Counters { unkept: with(a.unkept, b.unkept), ..Counters::default() };
+    let mut both = Counters {
+        unkept: with(a.unkept, b.unkept),
+        decisions: combine_decisions(&a.decisions, &b.decisions, &with),
+        ..Counters::default()
+    };
     for hook in 0..HOOKS {
         let (a, b) = (&a.hooks[hook], &b.hooks[hook]);
         both.hooks[hook] = HookCounters {
@@ -369,6 +417,18 @@ fn combine(a: &Counters, b: &Counters, with: impl Fn(u64, u64) -> u64) -> Counte
         };
     }
     both
+}
+
+fn combine_decisions(a: &EnforceTally, b: &EnforceTally, with: impl Fn(u64, u64) -> u64) -> EnforceTally {
+    EnforceTally {
+        asked: with(a.asked, b.asked),
+        left: with(a.left, b.left),
+        allowed: with(a.allowed, b.allowed),
+        unknown: with(a.unknown, b.unknown),
+        would_deny: with(a.would_deny, b.would_deny),
+        denied: with(a.denied, b.denied),
+        unsettled: with(a.unsettled, b.unsettled),
+    }
 }
 
 fn take(object: &mut Ebpf, map: &'static str) -> Result<Map, LoadError> {

@@ -3,6 +3,7 @@
 mod btf;
 pub(crate) mod catalog;
 mod compatibility;
+mod enforce;
 mod error;
 mod load;
 mod loaded;
@@ -19,6 +20,7 @@ mod takeover;
 mod tests;
 pub(super) mod tracefs;
 
+pub(crate) use enforce::{EnforceError, EnforceMaps, EnforceRoom};
 pub(crate) use error::LoadError;
 pub(crate) use load::{HookStatus, Sizes};
 pub(crate) use loaded::{HookRuns, Probes};

@@ -17,6 +17,7 @@ use gdprport_common::{CHECKPOINT_MAGIC, Checkpoint, Counters, TaskIdentity};
 
 use super::catalog::{Attach, HOOKS, HookSpec, Need};
 use super::compatibility::{Incompatibility, check_pins, shared};
+use super::enforce;
 use super::error::{LoadError, chain};
 use super::load::{HookError, HookStatus, LoadSource, attach, load_program};
 use super::pins::{PinDirectory, PinError};
@@ -123,6 +124,7 @@ fn changed_ns(path: &Path) -> u64 {
 /// Loads and attaches everything from scratch, and pins it if there is a directory for it.
 fn fresh(source: &LoadSource, pins: Option<&PinDirectory>) -> Result<KernelSide, LoadError> {
     let mut object = source.load(&[])?;
+    enforce::make_key(&mut object)?;
     let mut hooks = Vec::with_capacity(HOOKS.len());
     let mut links = Vec::new();
     for spec in HOOKS {

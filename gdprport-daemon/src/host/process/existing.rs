@@ -3,7 +3,8 @@
 use std::io;
 
 use gdprport_common::{
-    EXEC_ID_SEEDED, ExecHeader, ExecRecord, FILE_CAP, FileState, MountOwner, TASK_HEADLESS, TaskIdentity,
+    EXEC_ID_SEEDED, EnforceExe, ExecHeader, ExecRecord, FILE_CAP, FileState, MountOwner, TASK_HEADLESS,
+    TaskIdentity,
 };
 
 use super::entries::ExecEntry;
@@ -73,6 +74,7 @@ impl Resolver {
             parent_tgid: stat.ppid,
             threads: stat.threads | if stat.headless { TASK_HEADLESS } else { 0 },
             shipped: 0,
+            exe: EnforceExe::default(),
         };
         Some(ExistingProcess { tgid, identity, exec })
     }

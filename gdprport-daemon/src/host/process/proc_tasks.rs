@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use gdprport_common::{ExecRecord, TASK_HEADLESS, TaskIdentity};
+use gdprport_common::{EnforceExe, ExecRecord, TASK_HEADLESS, TaskIdentity};
 
 use super::resolver::TaskLookup;
 use crate::host::pid::{self, ProcDir};
@@ -34,6 +34,7 @@ impl TaskLookup for ProcTasks {
             parent_tgid: stat.ppid,
             threads: stat.threads | if stat.headless { TASK_HEADLESS } else { 0 },
             shipped: 0,
+            exe: EnforceExe::default(),
         })
     }
 

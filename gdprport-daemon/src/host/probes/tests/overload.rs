@@ -18,7 +18,9 @@ use super::super::{Collected, Collector, Probes, Ring, Sizes};
 use crate::host::process::Roots;
 
 /// The smallest ring buffer: it is nearly full with 340 records, and has 128 groups of peers and 64 of networks.
-const SMALL: Sizes = Sizes { ring_bytes: 1 << 16, tasks: 1_024, execs: 64 };
+fn small() -> Sizes {
+    Sizes { ring_bytes: 1 << 16, tasks: 1_024, execs: 64, ..Sizes::default() }
+}
 
 /// What a client sends, and what the server answers.
 const REQUEST: usize = 7;
@@ -66,7 +68,7 @@ impl Scene {
         }
         let release = fs::read_to_string("/proc/sys/kernel/osrelease").expect("readable");
         let cgroup2 = Roots::discover().expect("/proc is mounted").cgroups.cgroup2;
-        let (mut probes, ring) = Probes::load(SMALL, release.trim(), cgroup2, None).expect("it loads");
+        let (mut probes, ring) = Probes::load(small(), release.trim(), cgroup2, None).expect("it loads");
         let listener = TcpListener::bind("0.0.0.0:0").expect("a port");
         let port = listener.local_addr().expect("bound").port();
         // It is listening already, as one that predates the kernel side: only its owner is not known.

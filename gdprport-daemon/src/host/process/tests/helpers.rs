@@ -45,7 +45,10 @@ impl Maps {
     }
 
     pub(super) fn task(&mut self, tgid: u32, exec_id: u64, start_ns: u64) {
-        self.tasks.insert(tgid, TaskIdentity { exec_id, start_ns, parent_tgid: 1, threads: 0, shipped: 0 });
+        self.tasks.insert(
+            tgid,
+            TaskIdentity { exec_id, start_ns, parent_tgid: 1, threads: 0, ..TaskIdentity::default() },
+        );
     }
 }
 

@@ -1,0 +1,382 @@
+//! The tables by which the kernel side decides connects: how large they are, and writing, activating and removing them.
+//!
+//! Does not belong here: what is in them (`gdprport_core::enforce`), and which ports are decided
+//! ([`super::Probes::decide`]). A generation that is not active is read by nobody, so that it may be written and removed at leisure.
+
+use std::io;
+
+use aya::maps::lpm_trie::{Key, LpmTrie};
+use aya::maps::{Array, HashMap, Map, MapData, MapError};
+use aya::{Ebpf, Pod};
+use gdprport_common::{
+    EXE_PATH, EXE_UNKNOWN, EXE_WITHHELD, EnforceClassKey, EnforceExe, EnforcePeer, EnforcePeerKey,
+    EnforcePort, EnforcePortKey, EnforceRule, EnforceRuleKey, EnforceSteps, EnforceStepsKey, ExecRecord,
+    FileState, MountOwner,
+};
+use gdprport_core::enforce::{Fingerprint, Tables};
+
+use super::compatibility::data;
+use super::error::{LoadError, map_error};
+
+const PORTS: &str = "ENFORCE_PORTS";
+const PEERS: &str = "ENFORCE_PEERS";
+const STEPS: &str = "ENFORCE_STEP_LISTS";
+const CLASSES: &str = "ENFORCE_CLASSES";
+const RULES: &str = "ENFORCE_RULES";
+const ACTIVE: &str = "ENFORCE_ACTIVE";
+const KEY: &str = "ENFORCE_KEY";
+
+/// Entries that each table has room for. It is fixed while the kernel side is loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct EnforceRoom {
+    ports: u32,
+    peers: u32,
+    steps: u32,
+    classes: u32,
+    rules: u32,
+}
+
+/// Room for a policy of some hundred rules, so that it can be put in force without a restart. Its heads take 140 KB.
+impl Default for EnforceRoom {
+    fn default() -> Self {
+        Self { ports: 256, peers: 4_096, steps: 512, classes: 4_096, rules: 4_096 }
+    }
+}
+
+impl EnforceRoom {
+    /// Room for these tables, for those that replace them, and for a quarter more of each: executables and cgroups appear.
+    #[must_use]
+    pub(crate) fn of(tables: &Tables) -> Self {
+        let least = Self::default();
+        let room = |rows: usize, least: u32| {
+            u32::try_from((rows + rows / 4).saturating_mul(2)).unwrap_or(u32::MAX).max(least)
+        };
+        Self {
+            ports: room(tables.ports.len(), least.ports),
+            peers: room(tables.peers.len(), least.peers),
+            steps: room(tables.steps.len(), least.steps),
+            classes: room(tables.classes.len(), least.classes),
+            rules: room(tables.rules.len(), least.rules),
+        }
+    }
+
+    /// By the name of the map.
+    pub(super) const fn by_map(self) -> [(&'static str, u32); 5] {
+        [
+            (PORTS, self.ports),
+            (PEERS, self.peers),
+            (STEPS, self.steps),
+            (CLASSES, self.classes),
+            (RULES, self.rules),
+        ]
+    }
+}
+
+/// Why tables are not in the kernel. Nothing of them is, then.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum EnforceError {
+    /// They do not fit beside those that are there.
+    #[error(
+        "the kernel's table {map} has room for {room} entries and {wanted} are needed, with those that are in force: restart the \
+         daemon, which makes it as large as the policy needs"
+    )]
+    NoRoom {
+        /// The table.
+        map: &'static str,
+        /// How many entries it has room for.
+        room: u32,
+        /// How many there would be.
+        wanted: usize,
+    },
+    /// A map cannot be read or written.
+    #[error(transparent)]
+    Map(#[from] LoadError),
+}
+
+/// The tables in the kernel. They are pinned with the other maps: what is in force stays so without the daemon.
+pub(crate) struct EnforceMaps {
+    active: Array<MapData, u32>,
+    ports: Table<HashMap<MapData, EnforcePortKey, EnforcePort>>,
+    peers: Table<LpmTrie<MapData, [u32; 6], EnforcePeer>>,
+    steps: Table<HashMap<MapData, EnforceStepsKey, EnforceSteps>>,
+    classes: Table<HashMap<MapData, EnforceClassKey, u32>>,
+    rules: Table<HashMap<MapData, EnforceRuleKey, EnforceRule>>,
+    fingerprint: Fingerprint,
+}
+
+impl EnforceMaps {
+    /// Takes the maps out of the object. What a previous daemon left in force is still so.
+    ///
+    /// # Errors
+    /// If one is missing or cannot be read.
+    pub(super) fn take(object: &mut Ebpf) -> Result<Self, LoadError> {
+        let key: Array<MapData, [u64; 2]> = array(object, KEY)?;
+        let key = key.get(&0, 0).map_err(|e| map_error(KEY, &e))?;
+        Ok(Self {
+            active: array(object, ACTIVE)?,
+            ports: Table::take(object, PORTS)?,
+            peers: Table::take(object, PEERS)?,
+            steps: Table::take(object, STEPS)?,
+            classes: Table::take(object, CLASSES)?,
+            rules: Table::take(object, RULES)?,
+            fingerprint: Fingerprint::new(key),
+        })
+    }
+
+    /// How the kernel side names paths of executables: with a key that is as old as the maps.
+    #[must_use]
+    pub(crate) const fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+
+    /// The generation that decisions read; 0: nothing is decided.
+    ///
+    /// # Errors
+    /// If the map cannot be read.
+    pub(crate) fn active(&self) -> Result<u32, LoadError> {
+        self.active.get(&0, 0).map_err(|e| map_error(ACTIVE, &e))
+    }
+
+    /// Adds the rows of a generation that is not active.
+    ///
+    /// # Errors
+    /// If there is no room, or a map cannot be written; then none of them is there.
+    pub(crate) fn write(&mut self, tables: &Tables) -> Result<(), EnforceError> {
+        self.ports.fits(tables.ports.len())?;
+        self.peers.fits(tables.peers.len())?;
+        self.steps.fits(tables.steps.len())?;
+        self.classes.fits(tables.classes.len())?;
+        self.rules.fits(tables.rules.len())?;
+        let written = (|| {
+            self.rules.insert(&tables.rules)?;
+            self.steps.insert(&tables.steps)?;
+            self.peers.insert(&tables.peers)?;
+            self.ports.insert(&tables.ports)?;
+            self.classes.insert(&tables.classes)
+        })();
+        if written.is_err() {
+            // The error that counts is the first one.
+            let _ = self.remove(tables);
+        }
+        Ok(written?)
+    }
+
+    /// Lets decisions read this generation from now on; 0: nothing is decided any more. One that has begun ends by the
+    /// generation that it read, or begins anew.
+    ///
+    /// # Errors
+    /// If the map cannot be written; then the one before stays active.
+    pub(crate) fn activate(&mut self, generation: u32) -> Result<(), LoadError> {
+        self.active.set(0, generation, 0).map_err(|e| map_error(ACTIVE, &e))
+    }
+
+    /// Adds rules and classes of values that have appeared: entries first, so that no value has a class that finds nothing.
+    ///
+    /// # Errors
+    /// If there is no room, which a new generation may make, or a map cannot be written. What was added until then stays, and
+    /// says nothing wrong.
+    pub(crate) fn add(
+        &mut self,
+        rules: &[(EnforceRuleKey, EnforceRule)],
+        classes: &[(EnforceClassKey, u32)],
+    ) -> Result<(), EnforceError> {
+        self.rules.fits(rules.len())?;
+        self.classes.fits(classes.len())?;
+        self.rules.insert(rules)?;
+        Ok(self.classes.insert(classes)?)
+    }
+
+    /// Removes classes of values that are gone.
+    ///
+    /// # Errors
+    /// If the map cannot be written.
+    pub(crate) fn forget(&mut self, values: &[EnforceClassKey]) -> Result<(), LoadError> {
+        self.classes.remove(values.iter())
+    }
+
+    /// Removes the rows of a generation that is not active any more.
+    ///
+    /// # Errors
+    /// If a map cannot be written.
+    pub(crate) fn remove(&mut self, tables: &Tables) -> Result<(), LoadError> {
+        self.ports.remove(tables.ports.iter().map(|(key, _)| key))?;
+        self.peers.remove(tables.peers.iter().map(|(key, _)| key))?;
+        self.classes.remove(tables.classes.iter().map(|(key, _)| key))?;
+        self.steps.remove(tables.steps.iter().map(|(key, _)| key))?;
+        self.rules.remove(tables.rules.iter().map(|(key, _)| key))
+    }
+
+    /// Removes the rows of every generation but this one: also those that a previous daemon left.
+    ///
+    /// # Errors
+    /// If a map cannot be read or written.
+    pub(crate) fn remove_others(&mut self, generation: u32) -> Result<(), LoadError> {
+        self.ports.remove_others(|key| key.generation != generation)?;
+        self.peers.remove_others(|key| key.generation != generation)?;
+        self.classes.remove_others(|key| key.generation != generation)?;
+        self.steps.remove_others(|key| key.generation != generation)?;
+        self.rules.remove_others(|key| key.generation != generation)
+    }
+
+    /// Leaves nothing in force, and no rows.
+    ///
+    /// # Errors
+    /// If a map cannot be written. That nothing is in force comes first.
+    pub(crate) fn clear(&mut self) -> Result<(), LoadError> {
+        self.activate(0)?;
+        self.remove_others(0)
+    }
+}
+
+/// Gives new maps their key, before a program can read it.
+///
+/// # Errors
+/// If the kernel gives no random bytes, or the map cannot be written.
+pub(super) fn make_key(object: &mut Ebpf) -> Result<(), LoadError> {
+    let failed = |reason: String| LoadError::Map { map: KEY, reason };
+    let mut bytes = [0; 16];
+    let flags = rustix::rand::GetRandomFlags::empty();
+    let read = rustix::rand::getrandom(&mut bytes, flags).map_err(|error| failed(error.to_string()))?;
+    if read < bytes.len() {
+        return Err(failed("the kernel gave too few random bytes".to_owned()));
+    }
+    let (words, _) = bytes.as_chunks::<8>();
+    let key: [u64; 2] = std::array::from_fn(|word| u64::from_ne_bytes(words[word]));
+    let map = object.map_mut(KEY).ok_or_else(|| failed(MISSING.to_owned()))?;
+    let mut map: Array<&mut MapData, [u64; 2]> = Array::try_from(map).map_err(|e| map_error(KEY, &e))?;
+    map.set(0, key, 0).map_err(|e| map_error(KEY, &e))
+}
+
+/// What decisions know of an executable that the daemon found, as the kernel side makes it at `execve`.
+#[must_use]
+pub(super) fn of_executable(exec: &ExecRecord, fingerprint: Fingerprint) -> EnforceExe {
+    let of_root = exec.header.file_mounts == MountOwner::Root as u8;
+    let path = |fingerprint| EnforceExe { fingerprint, state: EXE_PATH, reserved: 0 };
+    match FileState::from_raw(exec.header.file_state) {
+        Some(FileState::Complete) if of_root => {
+            path(fingerprint.of_components(&exec.file[..usize::from(exec.header.file_len)]))
+        }
+        Some(FileState::TooLong) if of_root => path([0, 0]),
+        Some(FileState::TooLong | FileState::Unreachable) => {
+            EnforceExe { state: EXE_WITHHELD, ..EnforceExe::default() }
+        }
+        _ => EnforceExe { state: EXE_UNKNOWN, ..EnforceExe::default() },
+    }
+}
+
+const MISSING: &str = "the object has none of this name";
+
+fn take(object: &mut Ebpf, map: &'static str) -> Result<Map, LoadError> {
+    object.take_map(map).ok_or_else(|| LoadError::Map { map, reason: MISSING.to_owned() })
+}
+
+fn array<V: Pod>(object: &mut Ebpf, map: &'static str) -> Result<Array<MapData, V>, LoadError> {
+    Array::try_from(take(object, map)?).map_err(|e| map_error(map, &e))
+}
+
+/// A map whose rows are counted.
+struct Table<M> {
+    map: &'static str,
+    rows: M,
+    count: usize,
+    room: u32,
+}
+
+/// A map of rows, whatever its kind.
+trait Rows: TryFrom<Map, Error = MapError> {
+    type Key: Copy;
+    type Value;
+    fn put(&mut self, key: &Self::Key, value: &Self::Value) -> Result<(), MapError>;
+    fn delete(&mut self, key: &Self::Key) -> Result<(), MapError>;
+    fn all(&self) -> Result<Vec<Self::Key>, MapError>;
+}
+
+impl<K: Pod, V: Pod> Rows for HashMap<MapData, K, V> {
+    type Key = K;
+    type Value = V;
+
+    fn put(&mut self, key: &K, value: &V) -> Result<(), MapError> {
+        self.insert(key, value, 0)
+    }
+
+    fn delete(&mut self, key: &K) -> Result<(), MapError> {
+        self.remove(key)
+    }
+
+    fn all(&self) -> Result<Vec<K>, MapError> {
+        self.keys().collect()
+    }
+}
+
+impl Rows for LpmTrie<MapData, [u32; 6], EnforcePeer> {
+    type Key = EnforcePeerKey;
+    type Value = EnforcePeer;
+
+    fn put(&mut self, key: &EnforcePeerKey, value: &EnforcePeer) -> Result<(), MapError> {
+        self.insert(&network(key), *value, 0)
+    }
+
+    fn delete(&mut self, key: &EnforcePeerKey) -> Result<(), MapError> {
+        self.remove(&network(key))
+    }
+
+    fn all(&self) -> Result<Vec<EnforcePeerKey>, MapError> {
+        let key = |key: Key<[u32; 6]>| {
+            let [generation, group, address @ ..] = key.data();
+            EnforcePeerKey { prefix: key.prefix_len(), generation, group, address }
+        };
+        self.keys().map(|found| found.map(key)).collect()
+    }
+}
+
+fn network(key: &EnforcePeerKey) -> Key<[u32; 6]> {
+    let [a, b, c, d] = key.address;
+    Key::new(key.prefix, [key.generation, key.group, a, b, c, d])
+}
+
+impl<M: Rows> Table<M> {
+    fn take(object: &mut Ebpf, map: &'static str) -> Result<Self, LoadError> {
+        let taken = take(object, map)?;
+        let room = data(&taken).info().map_err(|e| map_error(map, &e))?.max_entries();
+        let rows = M::try_from(taken).map_err(|e| map_error(map, &e))?;
+        let count = rows.all().map_err(|e| map_error(map, &e))?.len();
+        Ok(Self { map, rows, count, room })
+    }
+
+    const fn fits(&self, more: usize) -> Result<(), EnforceError> {
+        let wanted = self.count + more;
+        if wanted <= self.room as usize {
+            return Ok(());
+        }
+        Err(EnforceError::NoRoom { map: self.map, room: self.room, wanted })
+    }
+
+    fn insert(&mut self, rows: &[(M::Key, M::Value)]) -> Result<(), LoadError> {
+        for (key, value) in rows {
+            self.rows.put(key, value).map_err(|e| map_error(self.map, &e))?;
+            self.count += 1;
+        }
+        Ok(())
+    }
+
+    fn remove<'a>(&mut self, keys: impl Iterator<Item = &'a M::Key>) -> Result<(), LoadError>
+    where
+        M::Key: 'a,
+    {
+        for key in keys {
+            match self.rows.delete(key) {
+                Ok(()) => self.count = self.count.saturating_sub(1),
+                Err(MapError::SyscallError(error)) if error.io_error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(map_error(self.map, &error)),
+            }
+        }
+        Ok(())
+    }
+
+    fn remove_others(&mut self, is_other: impl Fn(&M::Key) -> bool) -> Result<(), LoadError> {
+        let all = self.rows.all().map_err(|e| map_error(self.map, &e))?;
+        // Counted anew: a row that was written twice was counted twice.
+        self.count = all.len();
+        self.remove(all.iter().filter(|key| is_other(key)))
+    }
+}

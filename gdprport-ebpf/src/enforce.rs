@@ -1,0 +1,346 @@
+//! Deciding connects by the tables of the policy, before their first packet.
+//!
+//! The algorithm is that of `gdprport_core::enforce::Interpreter::decide`, step by step; a change here is a change there. All
+//! of it is on the stack: a program in the context of a process may be interrupted by another one on the same CPU.
+//!
+//! Global functions, which the verifier checks once and by themselves (since Linux 5.6), and of whose result it knows nothing:
+//! in one piece it would follow every combination of what was found and what was not. Before Linux 5.13 such a function takes
+//! no pointers but the program's context, so that numbers are packed.
+
+use core::ffi::c_void;
+use core::ptr::{self, read_volatile};
+
+use aya_ebpf::bindings::{bpf_sock, bpf_sock_addr};
+use aya_ebpf::helpers::generated::{bpf_ktime_get_boot_ns, bpf_map_lookup_elem};
+use gdprport_common::{
+    CLASS_UNKNOWN, CLASS_UNLISTED, CLASS_WITHHELD, ENFORCE_CGROUP, ENFORCE_DENY, ENFORCE_DENY_UNKNOWN,
+    ENFORCE_EXE, ENFORCE_GID, ENFORCE_OPEN, ENFORCE_PARTS, ENFORCE_STEPS, ENFORCE_STEPS_CHAIN, ENFORCE_UID,
+    ENFORCE_WARN, EXE_PATH, EXE_WITHHELD, EnforceClassKey, EnforcePeer, EnforcePeerKey, EnforcePortKey,
+    EnforceRuleKey, EnforceStepsKey, EnforceTally, SOCKET_DENIED, SOCKET_UNKNOWN, SOCKET_WOULD_DENY,
+    SocketOwner,
+};
+
+use crate::count::add;
+use crate::flow::withheld_flags;
+use crate::maps::{
+    COUNTERS, ENFORCE_ACTIVE, ENFORCE_CLASSES, ENFORCE_PEERS, ENFORCE_PORTS, ENFORCE_RULES,
+    ENFORCE_STEP_LISTS, TASKS,
+};
+use crate::sock_addr::{socket, user_address, user_port};
+
+/// How often a decision is made again because another generation became the active one meanwhile.
+const ATTEMPTS: u32 = 2;
+
+/// A rule allows it.
+const ALLOWS: u32 = 1;
+/// A rule may allow it, were more known.
+const MAY_ALLOW: u32 = 2;
+/// One of these flags: it is decided.
+const DECIDES: u32 = (ENFORCE_WARN | ENFORCE_DENY) as u32;
+
+/// The third word of an IPv4-mapped address.
+const MAPPED: u32 = 0xffff_u32.to_be();
+/// 127.0.0.1.
+const LOOPBACK: u32 = 0x7f00_0001_u32.to_be();
+
+/// Decides a connect of `owner` and counts it. Returns `SOCKET_*` flags of a decision.
+///
+/// # Safety
+/// `ctx` is the context of a program of `cgroup/connect` for this family, and its socket is not null.
+#[inline(always)]
+pub(crate) unsafe fn decide(ctx: *mut bpf_sock_addr, family: u8, owner: &SocketOwner) -> u8 {
+    let caller = &owner.caller;
+    let ids = u64::from(caller.uid) << 32 | u64::from(caller.gid);
+    // Of nobody who is known, no value is; a worker of io_uring is one that a process chose to be unknown by.
+    let withheld = u64::from(withheld_flags(owner) != 0);
+    let who = u64::from(caller.tgid) << 1 | withheld;
+    // SAFETY: guaranteed by the caller.
+    let decision = unsafe {
+        if family == 4 {
+            gp_decide4(ctx, who, caller.exec_id, ids, caller.cgroup_id)
+        } else {
+            gp_decide6(ctx, who, caller.exec_id, ids, caller.cgroup_id)
+        }
+    };
+    decision as u8
+}
+
+/// # Safety
+/// `ctx` is the context of a program of `cgroup/connect4`.
+#[unsafe(no_mangle)]
+#[inline(never)]
+unsafe extern "C" fn gp_decide4(
+    ctx: *mut bpf_sock_addr,
+    who: u64,
+    exec_id: u64,
+    ids: u64,
+    cgroup: u64,
+) -> u32 {
+    // SAFETY: guaranteed by the caller.
+    unsafe { decide_family(ctx, 4, &Caller { who, exec_id, ids, cgroup }) }
+}
+
+/// # Safety
+/// `ctx` is the context of a program of `cgroup/connect6`.
+#[unsafe(no_mangle)]
+#[inline(never)]
+unsafe extern "C" fn gp_decide6(
+    ctx: *mut bpf_sock_addr,
+    who: u64,
+    exec_id: u64,
+    ids: u64,
+    cgroup: u64,
+) -> u32 {
+    // SAFETY: guaranteed by the caller.
+    unsafe { decide_family(ctx, 6, &Caller { who, exec_id, ids, cgroup }) }
+}
+
+/// Who calls, as numbers.
+struct Caller {
+    /// The process id, above a bit that is set if the process withheld who it is; no id: it is not known.
+    who: u64,
+    exec_id: u64,
+    /// The real user id, above the real group id.
+    ids: u64,
+    cgroup: u64,
+}
+
+/// # Safety
+/// `ctx` is the context of a program for this family.
+#[inline(always)]
+unsafe fn decide_family(ctx: *mut bpf_sock_addr, family: u8, caller: &Caller) -> u32 {
+    let Some(counters) = COUNTERS.get_ptr_mut(0) else { return 0 };
+    // SAFETY: guaranteed by the caller; counters are a map value, which only atomic additions change.
+    unsafe {
+        let tally = &raw mut (*counters).decisions;
+        add(&raw mut (*tally).asked, 1);
+        let sk = socket(ctx);
+        let Some(active) = ENFORCE_ACTIVE.get_ptr(0) else { return left(tally) };
+        let mut generation = read_volatile(active);
+        if sk.is_null() || generation == 0 {
+            return left(tally);
+        }
+        let number = user_port(ctx);
+        let address = called(ctx, sk, family);
+        let now_ns = bpf_ktime_get_boot_ns();
+        for _ in 0..ATTEMPTS {
+            let mut found = Found::default();
+            look(generation, number, address, caller, now_ns, &mut found);
+            // Rows of a generation are removed only when it is no more the active one.
+            let now = read_volatile(active);
+            if now == generation {
+                return settle(&found, tally);
+            }
+            generation = now;
+            if generation == 0 {
+                return left(tally);
+            }
+        }
+        add(&raw mut (*tally).unsettled, 1);
+        0
+    }
+}
+
+#[inline(always)]
+unsafe fn left(tally: *mut EnforceTally) -> u32 {
+    // SAFETY: the caller's map value.
+    unsafe { add(&raw mut (*tally).left, 1) };
+    0
+}
+
+/// The address that a connect leads to, 128 bits in network byte order; of IPv4 the mapped one. What is called as none at all is this host, or
+/// the address that the socket is bound to (`ip_route_output_key_hash_rcu`, net/ipv4/route.c; `tcp_v6_connect`,
+/// net/ipv6/tcp_ipv6.c).
+///
+/// # Safety
+/// `ctx` is the context of a program for this family, and `sk` its socket and not null.
+#[inline(always)]
+unsafe fn called(ctx: *mut bpf_sock_addr, sk: *mut bpf_sock, family: u8) -> [u32; 4] {
+    // SAFETY: guaranteed by the caller.
+    unsafe {
+        let mut address = user_address(ctx, family);
+        if family == 4 {
+            address = [0, 0, MAPPED, address[0]];
+        }
+        if address[0] | address[1] != 0 {
+            return address;
+        }
+        if address[2] == MAPPED && address[3] == 0 {
+            let bound = read_volatile(&raw const (*sk).src_ip4);
+            address[3] = if bound == 0 { LOOPBACK } else { bound };
+        } else if address[2] | address[3] == 0 {
+            // A socket that is bound to a mapped address leads to IPv4.
+            let bound_v4 =
+                read_volatile(&raw const (*sk).src_ip6[0]) | read_volatile(&raw const (*sk).src_ip6[1]) == 0
+                    && read_volatile(&raw const (*sk).src_ip6[2]) == MAPPED;
+            (address[2], address[3]) = if bound_v4 { (MAPPED, LOOPBACK) } else { (0, 1_u32.to_be()) };
+        }
+        address
+    }
+}
+
+/// What the tables say; without flags, nothing.
+#[derive(Default)]
+struct Found {
+    /// Those of the peer.
+    flags: u32,
+    /// [`ALLOWS`] and [`MAY_ALLOW`].
+    says: u32,
+}
+
+/// # Safety
+/// `tally` is a map value.
+#[inline(always)]
+unsafe fn settle(found: &Found, tally: *mut EnforceTally) -> u32 {
+    // SAFETY: guaranteed by the caller.
+    unsafe {
+        if found.flags & DECIDES == 0 {
+            return left(tally);
+        }
+        let open = found.flags & u32::from(ENFORCE_OPEN) != 0;
+        let mut decision = 0;
+        if open || found.says & ALLOWS == 0 {
+            if open || found.says & MAY_ALLOW != 0 {
+                decision = u32::from(SOCKET_UNKNOWN);
+                if found.flags & u32::from(ENFORCE_DENY_UNKNOWN) == 0 {
+                    add(&raw mut (*tally).unknown, 1);
+                    return decision;
+                }
+            }
+            if found.flags & u32::from(ENFORCE_DENY) != 0 {
+                add(&raw mut (*tally).denied, 1);
+                return decision | u32::from(SOCKET_DENIED);
+            }
+            add(&raw mut (*tally).would_deny, 1);
+            return decision | u32::from(SOCKET_WOULD_DENY);
+        }
+        add(&raw mut (*tally).allowed, 1);
+        decision
+    }
+}
+
+#[inline(always)]
+fn look(generation: u32, number: u32, address: [u32; 4], caller: &Caller, now_ns: u64, found: &mut Found) {
+    let Some(port) = ENFORCE_PORTS.get_ptr(&EnforcePortKey { generation, number }) else { return };
+    // SAFETY: a map value.
+    let group = unsafe { (*port).connected };
+    let Some(peer) = longest(generation, group, address) else { return };
+    // SAFETY: as above.
+    let (flags, parts, mut number) =
+        unsafe { (u32::from((*peer).flags), u32::from((*peer).parts), (*peer).steps) };
+    if flags & DECIDES == 0 {
+        return;
+    }
+    let [exe, uid, gid, cgroup] = classes(generation, parts, caller).map(u64::from);
+    let (exe_uid, gid_cgroup) = (exe << 32 | uid, gid << 32 | cgroup);
+    let mut says = 0;
+    for _ in 0..ENFORCE_STEPS_CHAIN {
+        if number == 0 {
+            break;
+        }
+        let Some(list) = ENFORCE_STEP_LISTS.get_ptr(&EnforceStepsKey { generation, number }) else {
+            // A table that is not whole proves nothing.
+            says |= MAY_ALLOW;
+            break;
+        };
+        // SAFETY: as above.
+        let (count, next) = unsafe { ((*list).count, (*list).next) };
+        for at in 0..ENFORCE_STEPS {
+            if at as u32 >= count {
+                break;
+            }
+            // SAFETY: as above.
+            let step = unsafe { (*list).steps[at] };
+            let bucket = u64::from(generation) << 32 | u64::from(step.bucket);
+            says |= gp_enforce_rule(bucket, exe_uid, gid_cgroup, step.parts.into(), now_ns);
+        }
+        number = next;
+    }
+    found.flags = flags;
+    found.says = says;
+}
+
+/// The longest prefix that has the address.
+#[inline(always)]
+fn longest(generation: u32, group: u32, address: [u32; 4]) -> Option<*const EnforcePeer> {
+    let key = EnforcePeerKey { prefix: 64 + 128, generation, group, address };
+    let map = ptr::from_ref(&ENFORCE_PEERS).cast_mut().cast::<c_void>();
+    // SAFETY: the map and a key of its size.
+    let found = unsafe { bpf_map_lookup_elem(map, (&raw const key).cast()) };
+    if found.is_null() { None } else { Some(found.cast()) }
+}
+
+#[inline(always)]
+fn classes(generation: u32, parts: u32, caller: &Caller) -> [u32; ENFORCE_PARTS] {
+    if caller.who >> 1 == 0 {
+        let class = if caller.who == 0 { CLASS_UNKNOWN } else { CLASS_WITHHELD };
+        return [class; ENFORCE_PARTS];
+    }
+    let of = |part: usize, value: u64| {
+        let asks = u64::from(parts >> part & 1);
+        gp_enforce_class(u64::from(generation) << 32 | part as u64, value, 0, asks)
+    };
+    let asks_exe = u64::from(parts >> ENFORCE_EXE & 1);
+    let mut classes = [CLASS_UNLISTED; ENFORCE_PARTS];
+    classes[ENFORCE_EXE] = gp_enforce_exe(generation, asks_exe, caller.who >> 1, caller.exec_id);
+    classes[ENFORCE_UID] = of(ENFORCE_UID, caller.ids >> 32);
+    classes[ENFORCE_GID] = of(ENFORCE_GID, caller.ids & 0xffff_ffff);
+    classes[ENFORCE_CGROUP] = of(ENFORCE_CGROUP, caller.cgroup);
+    classes
+}
+
+/// What the rules of a bucket, below the generation, say now of a caller with these classes: [`ALLOWS`] and [`MAY_ALLOW`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn gp_enforce_rule(bucket: u64, exe_uid: u64, gid_cgroup: u64, parts: u64, now_ns: u64) -> u32 {
+    let asked = |part: usize, class: u64| if parts & (1 << part) == 0 { 0 } else { class as u32 };
+    let key = EnforceRuleKey {
+        generation: (bucket >> 32) as u32,
+        bucket: bucket as u32,
+        classes: [
+            asked(ENFORCE_EXE, exe_uid >> 32),
+            asked(ENFORCE_UID, exe_uid),
+            asked(ENFORCE_GID, gid_cgroup >> 32),
+            asked(ENFORCE_CGROUP, gid_cgroup),
+        ],
+    };
+    let Some(rule) = ENFORCE_RULES.get_ptr(&key) else { return 0 };
+    // SAFETY: a map value.
+    let (allows_until, unknown_until) = unsafe { ((*rule).allows_until, (*rule).unknown_until) };
+    let allows = if now_ns <= allows_until { ALLOWS } else { 0 };
+    if now_ns <= unknown_until { allows | MAY_ALLOW } else { allows }
+}
+
+/// The class of a value, if rules ask for it. `part` is below the generation.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn gp_enforce_class(part: u64, first: u64, second: u64, asks: u64) -> u32 {
+    if asks == 0 {
+        return CLASS_UNLISTED;
+    }
+    let key = EnforceClassKey { generation: (part >> 32) as u32, part: part as u32, value: [first, second] };
+    // SAFETY: a map value.
+    ENFORCE_CLASSES.get_ptr(&key).map_or(CLASS_UNLISTED, |class| unsafe { *class })
+}
+
+/// The class of a process's executable, if rules ask for it. A process of which the executable is another by now is not known:
+/// only a worker of the kernel calls for one that may have ended.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn gp_enforce_exe(generation: u32, asks: u64, tgid: u64, exec_id: u64) -> u32 {
+    if asks == 0 {
+        return CLASS_UNLISTED;
+    }
+    let Some(task) = TASKS.get_ptr(&(tgid as u32)) else { return CLASS_UNKNOWN };
+    // SAFETY: a map value.
+    let (now, state, [first, second]) =
+        unsafe { ((*task).exec_id, (*task).exe.state, (*task).exe.fingerprint) };
+    if now != exec_id {
+        return CLASS_UNKNOWN;
+    }
+    match state {
+        EXE_PATH => gp_enforce_class(u64::from(generation) << 32 | ENFORCE_EXE as u64, first, second, 1),
+        EXE_WITHHELD => CLASS_WITHHELD,
+        _ => CLASS_UNKNOWN,
+    }
+}
