@@ -42,9 +42,21 @@ pub(crate) unsafe fn connects(path: *mut bpf_sock, caller: &mut Caller) {
     // SAFETY: guaranteed by the caller; sockets and storage are checked before their use.
     unsafe {
         let connection = connection(path);
-        if connection.is_null() {
-            return;
+        if !connection.is_null() {
+            connected(connection, caller);
         }
+    }
+}
+
+/// A function of its own, for its stack: a connect may need much of it later.
+///
+/// # Safety
+/// `connection` is what [`connection`] returned and not null, and `caller` the caller's own value.
+#[inline(never)]
+unsafe fn connected(connection: *mut bpf_sock, caller: *mut Caller) {
+    // SAFETY: guaranteed by the caller; the storage is checked before its use.
+    unsafe {
+        let caller = &mut *caller;
         if caller.tgid != 0 {
             let role = SocketRole::Connected as u8;
             let mut owner = MptcpOwner { caller: *caller, role, ..MptcpOwner::default() };

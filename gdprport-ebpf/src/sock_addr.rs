@@ -132,7 +132,7 @@ fn connect(ctx: *mut bpf_sock_addr, family: u8) -> i32 {
             owner.flags = enforce::decide(ctx, family, &owner);
             if owner.flags & SOCKET_DENIED != 0 {
                 // What is stored of an earlier connect of this socket stays.
-                unsent::report(ctx.cast(), RecordKind::Denied, &owner);
+                denied(ctx, &raw const owner);
                 return DENY;
             }
         }
@@ -162,6 +162,16 @@ fn bind(ctx: *mut bpf_sock_addr) {
         owner.local_port = user_port(ctx) as u16;
         store(sk, ctx, &mut owner);
     }
+}
+
+/// Reports a connect that the policy denies. A function of its own, whose stack is not that of the decision.
+///
+/// # Safety
+/// `ctx` is the program's context, and `owner` the caller's own value.
+#[inline(never)]
+unsafe fn denied(ctx: *mut bpf_sock_addr, owner: *const SocketOwner) {
+    // SAFETY: guaranteed by the caller.
+    unsafe { unsent::report(ctx.cast(), RecordKind::Denied, &*owner) }
 }
 
 /// Stores `owner` as the socket's owner and replaces an earlier one.

@@ -25,8 +25,8 @@ mod volume;
 pub use crate::written::{
     FILE_BYTES_MAX, FILES_MAX, Problem, Problems, Severity, Source, TOTAL_BYTES_MAX, nearest_name,
 };
-#[cfg(test)]
-pub(crate) use compile::compile_any_mode;
+#[cfg(any(test, feature = "testing"))]
+pub use compile::compile_any_mode;
 pub(crate) use compile::{CompiledRule, CompiledSite, ItemId, PeerIndex, PortClaim};
 pub use compile::{Policy, PortInfo, catalog_and, catalog_only, compile, outline};
 pub use declared::{Controller, Emit, ProcessingRecord, TlsDemand};

@@ -36,10 +36,10 @@ pub(crate) struct EnforceRoom {
     rules: u32,
 }
 
-/// Room for a policy of some hundred rules, so that it can be put in force without a restart. Its heads take 140 KB.
+/// Room for a policy of some hundred rules, so that it can be put in force without a restart. Its heads take 170 KB.
 impl Default for EnforceRoom {
     fn default() -> Self {
-        Self { ports: 256, peers: 4_096, steps: 512, classes: 4_096, rules: 4_096 }
+        Self { ports: 256, peers: 4_096, steps: 2_048, classes: 4_096, rules: 4_096 }
     }
 }
 

@@ -18,8 +18,8 @@ pub(crate) use policy::{CompiledDeclaration, CompiledSite};
 pub(crate) use ports::PortClaim;
 pub(crate) use rule_index::RuleIndex;
 
-#[cfg(test)]
-pub(crate) use pipeline::compile_any_mode;
+#[cfg(any(test, feature = "testing"))]
+pub use pipeline::compile_any_mode;
 pub use pipeline::{compile, outline};
 pub use policy::{Policy, catalog_and, catalog_only};
 pub use ports::PortInfo;

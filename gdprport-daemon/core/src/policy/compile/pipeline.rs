@@ -27,8 +27,11 @@ pub fn compile(sources: &[Source]) -> Result<Policy, Problems> {
 }
 
 /// The same with modes that this version refuses: what is to come is tested before it is whole.
-#[cfg(test)]
-pub(crate) fn compile_any_mode(sources: &[Source]) -> Result<(Policy, Outline), Problems> {
+///
+/// # Errors
+/// Those of [`outline`], but for modes.
+#[cfg(any(test, feature = "testing"))]
+pub fn compile_any_mode(sources: &[Source]) -> Result<(Policy, Outline), Problems> {
     read(sources, |_, _| (), outlined)
 }
 
