@@ -57,7 +57,7 @@ pub(crate) struct Probes {
     ring_bytes: u32,
     ring_position: RingPosition,
     counters: PerCpuArray<MapData, Counters>,
-    tasks: HashMap<MapData, u32, TaskIdentity>,
+    pub(super) tasks: HashMap<MapData, u32, TaskIdentity>,
     execs: HashMap<MapData, u64, ExecRecord>,
     pub(super) owners: SkStorage<MapData, SocketOwner>,
     log: KernelLog,

@@ -1,5 +1,6 @@
 //! What the loaded kernel side reads, compared with what `/proc` shows.
 
+mod enforce;
 mod overload;
 
 use std::ffi::{OsStr, OsString};
@@ -25,8 +26,11 @@ struct Running(Child);
 
 impl Running {
     fn start(program: &Path, from: &Path) -> Self {
-        let mut command = Command::new(program);
-        command.arg("60").current_dir(from).stdin(Stdio::null()).stdout(Stdio::null());
+        Self::of(Command::new(program).arg("60").current_dir(from).stdin(Stdio::null()).stdout(Stdio::null()))
+    }
+
+    fn of(command: &mut Command) -> Self {
+        let program = command.get_program().to_owned();
         for _ in 0..1000 {
             match command.spawn() {
                 Ok(child) => return Self(child),
@@ -34,10 +38,10 @@ impl Running {
                 Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => {
                     std::thread::sleep(std::time::Duration::from_millis(1));
                 }
-                Err(error) => panic!("{}: {error}", program.display()),
+                Err(error) => panic!("{program:?}: {error}"),
             }
         }
-        panic!("{} stays busy", program.display());
+        panic!("{program:?} stays busy");
     }
 }
 

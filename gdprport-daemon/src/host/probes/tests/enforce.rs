@@ -1,0 +1,6 @@
+//! What the kernel side makes of real connects by the tables of a policy, compared with the interpreter of the same tables.
+
+mod decided;
+mod programs;
+mod reported;
+mod scene;
