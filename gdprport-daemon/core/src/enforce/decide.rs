@@ -20,6 +20,8 @@ use crate::model::Direction;
 pub enum Caller {
     /// Not known: a kernel thread, or whoever will accept.
     Unknown,
+    /// Not known because a process saw to that: it had a worker of io_uring connect, before Linux 5.12.
+    Withheld,
     /// A process.
     Process {
         /// The file that it runs.
@@ -178,8 +180,10 @@ impl Interpreter {
     }
 
     fn classes(&self, generation: u32, parts: u8, caller: Caller) -> [u32; ENFORCE_PARTS] {
-        let Caller::Process { executable, uid, gid, cgroup } = caller else {
-            return [CLASS_UNKNOWN; ENFORCE_PARTS];
+        let (executable, uid, gid, cgroup) = match caller {
+            Caller::Unknown => return [CLASS_UNKNOWN; ENFORCE_PARTS],
+            Caller::Withheld => return [CLASS_WITHHELD; ENFORCE_PARTS],
+            Caller::Process { executable, uid, gid, cgroup } => (executable, uid, gid, cgroup),
         };
         let of = |part: usize, value: [u64; 2]| {
             if parts & (1 << part) == 0 {

@@ -29,11 +29,11 @@ const KEY: &str = "ENFORCE_KEY";
 /// Entries that each table has room for. It is fixed while the kernel side is loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct EnforceRoom {
-    ports: u32,
-    peers: u32,
-    steps: u32,
-    classes: u32,
-    rules: u32,
+    pub ports: u32,
+    pub peers: u32,
+    pub steps: u32,
+    pub classes: u32,
+    pub rules: u32,
 }
 
 /// Room for a policy of some hundred rules, so that it can be put in force without a restart. Its heads take 170 KB.

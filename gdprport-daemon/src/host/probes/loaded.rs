@@ -10,11 +10,9 @@ use std::time::Duration;
 
 use aya::Ebpf;
 use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, RingBuf, SkStorage};
-use gdprport_common::{
-    Checkpoint, Counters, EnforceTally, ExecRecord, HOOKS, HookCounters, PortFlags, SocketOwner, SocketRole,
-    TaskIdentity,
-};
+use gdprport_common::{Checkpoint, Counters, ExecRecord, PortFlags, SocketOwner, SocketRole, TaskIdentity};
 
+use super::combine::combine;
 use super::enforce::{self, EnforceMaps};
 use super::error::{LoadError, map_error};
 use super::load::{HookStatus, LoadSource, Sizes};
@@ -187,6 +185,7 @@ impl Probes {
     ///
     /// # Errors
     /// As for [`Self::watch`].
+    #[cfg_attr(not(test), expect(dead_code, reason = "as in `enforce`"))]
     pub(crate) fn decide(&mut self, ports: impl IntoIterator<Item = u16>) -> Result<(), LoadError> {
         let watched = self.watched.clone();
         let decided = ascending(ports.into_iter().filter(|port| watched.binary_search(port).is_ok()));
@@ -213,6 +212,7 @@ impl Probes {
 
     /// The tables by which connects are decided.
     #[must_use]
+    #[cfg_attr(not(test), expect(dead_code, reason = "as in `enforce`"))]
     pub(crate) const fn enforce(&mut self) -> &mut EnforceMaps {
         &mut self.enforce
     }
@@ -397,38 +397,6 @@ fn ascending(ports: impl IntoIterator<Item = u16>) -> Vec<u16> {
     ports.sort_unstable();
     ports.dedup();
     ports
-}
-
-/// Combines two sets of counters, count by count.
-fn combine(a: &Counters, b: &Counters, with: impl Fn(u64, u64) -> u64) -> Counters {
-    let mut both = Counters {
-        unkept: with(a.unkept, b.unkept),
-        decisions: combine_decisions(&a.decisions, &b.decisions, &with),
-        ..Counters::default()
-    };
-    for hook in 0..HOOKS {
-        let (a, b) = (&a.hooks[hook], &b.hooks[hook]);
-        both.hooks[hook] = HookCounters {
-            seen: with(a.seen, b.seen),
-            emitted: with(a.emitted, b.emitted),
-            filtered: with(a.filtered, b.filtered),
-            grouped: with(a.grouped, b.grouped),
-            dropped_ring_full: with(a.dropped_ring_full, b.dropped_ring_full),
-        };
-    }
-    both
-}
-
-fn combine_decisions(a: &EnforceTally, b: &EnforceTally, with: impl Fn(u64, u64) -> u64) -> EnforceTally {
-    EnforceTally {
-        asked: with(a.asked, b.asked),
-        left: with(a.left, b.left),
-        allowed: with(a.allowed, b.allowed),
-        unknown: with(a.unknown, b.unknown),
-        would_deny: with(a.would_deny, b.would_deny),
-        denied: with(a.denied, b.denied),
-        unsettled: with(a.unsettled, b.unsettled),
-    }
 }
 
 fn take(object: &mut Ebpf, map: &'static str) -> Result<Map, LoadError> {

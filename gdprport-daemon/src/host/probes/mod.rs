@@ -2,7 +2,12 @@
 
 mod btf;
 pub(crate) mod catalog;
+mod combine;
 mod compatibility;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "no policy with a mode is accepted before the daemon fills the tables")
+)]
 mod enforce;
 mod error;
 mod load;
@@ -20,7 +25,9 @@ mod takeover;
 mod tests;
 pub(super) mod tracefs;
 
-pub(crate) use enforce::{EnforceError, EnforceMaps, EnforceRoom};
+#[cfg(test)]
+use enforce::EnforceError;
+pub(crate) use enforce::EnforceRoom;
 pub(crate) use error::LoadError;
 pub(crate) use load::{HookStatus, Sizes};
 pub(crate) use loaded::{HookRuns, Probes};

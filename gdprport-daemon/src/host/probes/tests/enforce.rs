@@ -1,6 +1,7 @@
 //! What the kernel side makes of real connects by the tables of a policy, compared with the interpreter of the same tables.
 
 mod decided;
+mod kept;
 mod programs;
 mod reported;
 mod scene;

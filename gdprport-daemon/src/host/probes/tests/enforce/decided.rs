@@ -208,3 +208,27 @@ async fn a_rule_ends_at_its_time_by_itself() {
     assert!(now > end_ns, "denied {} ns before its end", end_ns.saturating_sub(now));
     assert!(scene.decisions().denied == 1);
 }
+
+/// A program is not known when the tables are made. Its entries and its class come later.
+#[tokio::test]
+async fn what_appears_later_is_decided_once_it_is_added() {
+    let mut scene = need!(Scene::new(Sizes::default()));
+    let exe = of_path(scene.fingerprint(), "/bin/c");
+    let rules = rule(0, "\"any\"", "exe = \"/bin/*\"", "");
+    let text = scene.policy("enforce", &format!("enforce = {{ on_unknown = \"deny\" }}\n{rules}"));
+    let before = scene.tables(&text, &[]);
+    scene.generation -= 1;
+    let after = scene.tables(&text, &["/bin/c"]);
+    let rules: Vec<_> = after.rules.iter().filter(|row| !before.rules.contains(row)).copied().collect();
+    let classes: Vec<_> = after.classes.iter().filter(|row| !before.classes.contains(row)).copied().collect();
+    assert!(!classes.is_empty(), "{after:?}");
+    scene.enforce(before);
+    let call = Address::new(ip("127.0.0.1"), scene.port);
+    let who = Who { unit: 0, uid: 1001, exe, netns: None };
+    assert_eq!(scene.run(&who, |done| done[0] = call.connect(None, 0))[0], DENIED, "it is unknown");
+    scene.probes.enforce().add(&rules, &classes).expect("there is room");
+    assert_eq!(scene.run(&who, |done| done[0] = call.connect(None, 0))[0], PASSED);
+    let values: Vec<_> = classes.iter().map(|(value, _)| *value).collect();
+    scene.probes.enforce().forget(&values).expect("removed");
+    assert_eq!(scene.run(&who, |done| done[0] = call.connect(None, 0))[0], DENIED, "and again");
+}

@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use gdprport_common::{EXE_PATH, EXE_UNKNOWN, EXE_WITHHELD, EnforceExe};
+use gdprport_common::{EXE_PATH, EXE_UNKNOWN, EnforceExe};
 use gdprport_core::text::path_text;
 use gdprport_tests::need;
 use rustix::fs::{MemfdFlags, memfd_create};
@@ -17,16 +17,20 @@ use super::super::super::Sizes;
 use super::super::Running;
 use super::scene::{Scene, of_path};
 
-/// What decisions know of a process, once it runs another file than this test.
-fn known(scene: &Scene, pid: u32) -> EnforceExe {
-    for _ in 0..2_000 {
-        let task = scene.probes.task(pid);
-        if let Some(task) = task.filter(|task| task.exec_id != 0) {
-            return task.exe;
+/// Waits until that is what decisions know of a process: it may run something else first, and what `/proc` shows changes a moment
+/// before.
+fn becomes(scene: &Scene, process: &Running, what: &str, wanted: impl Fn(EnforceExe) -> bool) {
+    let pid = process.0.id();
+    let mut last = None;
+    for _ in 0..10_000 {
+        last = scene.probes.task(pid);
+        if last.is_some_and(|task| task.exec_id != 0 && wanted(task.exe)) {
+            return;
         }
         std::thread::sleep(std::time::Duration::from_millis(1));
     }
-    panic!("the kernel side did not see what {pid} executed");
+    let runs = fs::read_link(format!("/proc/{pid}/exe"));
+    panic!("{what}: {pid} runs {runs:?} and is known as {last:?}");
 }
 
 fn copy(program: &str, to: &Path) -> PathBuf {
@@ -63,24 +67,24 @@ async fn a_program_is_known_by_the_path_of_its_file() {
     let nested = copy("/bin/sleep", &nested.join("sleep"));
 
     let run = |path: &Path| Running::start(path, Path::new("/"));
-    for path in [&original, &copied, &at("link"), &at("hard-link"), &nested] {
-        let process = run(path);
-        let shown = fs::read_link(format!("/proc/{}/exe", process.0.id())).expect("it is alive");
-        let shown = path_text(shown.as_os_str().as_bytes());
-        assert_eq!(known(&scene, process.0.id()), of_path(fingerprint, &shown), "{}", path.display());
-    }
     let of = |path: &Path| of_path(fingerprint, &path_text(path.as_os_str().as_bytes()));
-    assert_eq!(known(&scene, run(&at("link")).0.id()), of(&original), "a link is what it leads to");
-    assert_ne!(known(&scene, run(&copied).0.id()), of(&original), "a copy is another executable");
-    assert_ne!(known(&scene, run(&at("hard-link")).0.id()), of(&original), "and so is another name");
+    for (path, file, what) in [
+        (&original, &original, "a file"),
+        (&copied, &copied, "a copy is another executable"),
+        (&at("hard-link"), &at("hard-link"), "and so is another name"),
+        (&at("link"), &original, "a link is what it leads to"),
+        (&nested, &nested, "a long path"),
+    ] {
+        becomes(&scene, &run(path), what, |exe| exe == of(file));
+    }
     let too_long = EnforceExe { state: EXE_PATH, ..EnforceExe::default() };
-    assert_eq!(known(&scene, run(&deep).0.id()), too_long, "one that no rule names in full");
+    becomes(&scene, &run(&deep), "a path that no rule names in full", |exe| exe == too_long);
 
     let (shell_copy, script) = (copy("/bin/sh", &at("shell")), at("script"));
     fs::write(&script, format!("#!{}\nread line\n", shell_copy.display())).expect("written");
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("mine");
     let process = Running::of(Command::new(&script).stdin(Stdio::piped()));
-    assert_eq!(known(&scene, process.0.id()), of(&shell_copy), "a script is its interpreter");
+    becomes(&scene, &process, "a script is its interpreter", |exe| exe == of(&shell_copy));
 
     // A file that is deleted before it runs has no path any more, but the one that it had.
     let deleted = copy("/bin/sleep", &at("deleted"));
@@ -88,33 +92,14 @@ async fn a_program_is_known_by_the_path_of_its_file() {
     rustix::io::fcntl_setfd(&open, rustix::io::FdFlags::empty()).expect("mine");
     fs::remove_file(&deleted).expect("mine");
     let process = shell(&format!("exec /proc/self/fd/{} 60", open.as_raw_fd()));
-    let exe = settled(&scene, process.0.id(), "/bin/sh");
-    assert_eq!(exe, of(&deleted));
+    becomes(&scene, &process, "a deleted file", |exe| exe == of(&deleted));
 
     // So has one in memory, by the name that it was given.
     let memory = memfd_create("psql", MemfdFlags::empty()).expect("a file in memory");
     let mut memory = fs::File::from(memory);
     memory.write_all(&fs::read("/bin/sleep").expect("readable")).expect("room");
     let process = shell(&format!("exec /proc/self/fd/{} 60", memory.as_raw_fd()));
-    let exe = settled(&scene, process.0.id(), "/bin/sh");
-    assert_eq!(exe, of_path(fingerprint, "/memfd:psql"));
-}
-
-/// What decisions know of a process once it does not run `shell` any more.
-fn settled(scene: &Scene, pid: u32, shell: &str) -> EnforceExe {
-    let shell = fs::canonicalize(shell).expect("it is there");
-    for _ in 0..2_000 {
-        let runs = fs::read_link(format!("/proc/{pid}/exe")).expect("it is alive");
-        if runs != shell && !runs.starts_with("/proc/self") && !is_this(&runs) {
-            return known(scene, pid);
-        }
-        std::thread::sleep(std::time::Duration::from_millis(1));
-    }
-    panic!("{pid} stays a shell");
-}
-
-fn is_this(path: &Path) -> bool {
-    std::env::current_exe().is_ok_and(|this| this == path)
+    becomes(&scene, &process, "a file in memory", |exe| exe == of_path(fingerprint, "/memfd:psql"));
 }
 
 /// Where somebody else could have mounted the file, a path proves nothing.
@@ -123,12 +108,11 @@ async fn mounts_of_another_user_namespace_prove_no_path() {
     let mut scene = need!(Scene::new(Sizes::default()));
     let fingerprint = scene.fingerprint();
     let process = shell("exec unshare --user --map-root-user --mount /bin/sleep 60");
-    let exe = settled_as(&scene, process.0.id(), "sleep");
-    assert_eq!(exe.state, EXE_UNKNOWN, "{exe:?}");
+    becomes(&scene, &process, "a user's own mounts", |exe| exe.state == EXE_UNKNOWN);
     let process = shell("exec unshare --mount /bin/sleep 60");
-    let exe = settled_as(&scene, process.0.id(), "sleep");
     let sleep = fs::canonicalize("/bin/sleep").expect("it is there");
-    assert_eq!(exe, of_path(fingerprint, &path_text(sleep.as_os_str().as_bytes())), "root's own mounts do");
+    let sleep = of_path(fingerprint, &path_text(sleep.as_os_str().as_bytes()));
+    becomes(&scene, &process, "root's own mounts", |exe| exe == sleep);
     let dir = tempfile::tempdir().expect("a directory");
     copy("/bin/sleep", &dir.path().join("sleep"));
     let script = format!(
@@ -136,19 +120,7 @@ async fn mounts_of_another_user_namespace_prove_no_path() {
         dir.path().display()
     );
     let process = shell(&format!("exec unshare --mount /bin/sh -c '{script}'"));
-    let exe = settled_as(&scene, process.0.id(), "9");
-    assert!(exe.state == EXE_WITHHELD || exe.state == EXE_UNKNOWN, "a mount that is gone: {exe:?}");
-}
-
-/// What decisions know of a process once it is called so.
-fn settled_as(scene: &Scene, pid: u32, comm: &str) -> EnforceExe {
-    for _ in 0..4_000 {
-        if fs::read_to_string(format!("/proc/{pid}/comm")).expect("it is alive").trim() == comm {
-            return known(scene, pid);
-        }
-        std::thread::sleep(std::time::Duration::from_millis(1));
-    }
-    panic!("{pid} is never called {comm}");
+    becomes(&scene, &process, "a mount that is gone", |exe| exe.state == EXE_UNKNOWN);
 }
 
 /// Half of them run the declared file, half a copy of it.

@@ -6,10 +6,13 @@ use std::net::IpAddr;
 use gdprport_common::{FlowRecord, Hook, RecordKind, SOCKET_DENIED, SOCKET_UNKNOWN, SOCKET_WOULD_DENY};
 use gdprport_tests::need;
 use gdprport_tests::netns::Netns;
+use gdprport_tests::skip::Missing;
+use io_uring::squeue::Flags;
 use zerocopy::FromBytes as _;
 
+use super::super::super::requirements::is_at_least;
 use super::super::super::{EnforceError, EnforceRoom, Sizes};
-use super::scene::{Address, DENIED, PASSED, Scene, Who, of_path};
+use super::scene::{Address, DENIED, PASSED, Scene, Who, of_path, release};
 
 const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 const NOBODY: &str = "[[port.allow]]\nrole = \"r\"\ndirection = \"out\"\npeers = [\"10.0.0.0/8\"]\n";
@@ -134,6 +137,31 @@ async fn every_way_to_connect_is_decided() {
     scene.probes.enforce().clear().expect("written");
     assert_eq!(scene.run(&who, |done| done[0] = call.connect(None, 0))[0], PASSED, "nothing is in force");
     assert_eq!(scene.decisions().left, 1);
+}
+
+/// A worker thread of the kernel connects, by nobody's choice but the process's.
+#[tokio::test]
+async fn a_worker_of_io_uring_is_decided_as_its_process() {
+    let mut scene = need!(Scene::new(Sizes::default()));
+    let uring = |_| io_uring::IoUring::new(1).ok();
+    let [Some(mut plain), Some(mut by_worker), Some(mut other)] = [(); 3].map(uring) else {
+        need!(Err::<(), _>(Missing::of("io_uring")));
+        return;
+    };
+    let rule = "[[port.allow]]\nrole = \"r\"\ndirection = \"out\"\npeers = [\"any\"]\nprocess = { user = \"etl\" }\n";
+    enforce(&mut scene, "enforce", rule);
+    let (call, who) = (Address::new(HERE, scene.port), etl(&mut scene));
+    let done = scene.run(&who, |done| {
+        done[0] = call.by_uring(&mut plain, Flags::empty());
+        done[1] = call.by_uring(&mut by_worker, Flags::ASYNC);
+    });
+    assert_eq!(done[0], PASSED);
+    // Before Linux 5.12 the worker shows no process.
+    let shows = is_at_least(&release(), (5, 12));
+    assert_eq!(done[1], if shows { PASSED } else { DENIED }, "by a worker");
+    let who = Who { uid: 1002, ..who };
+    let done = scene.run(&who, |done| done[0] = call.by_uring(&mut other, Flags::ASYNC));
+    assert_eq!(done[0], DENIED);
 }
 
 fn etl_of<'a>(who: &Who<'_>) -> Who<'a> {

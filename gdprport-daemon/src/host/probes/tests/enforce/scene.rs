@@ -14,10 +14,11 @@ use gdprport_core::enforce::{
 };
 use gdprport_core::policy::{ActivePolicy, DnsNames, Source, compile_any_mode};
 use gdprport_tests::cgroup::Cgroup;
+use gdprport_tests::pins::BpfFs;
 use gdprport_tests::skip::Missing;
 use jiff::Timestamp;
 
-use super::super::super::{Probes, Ring, Sizes};
+use super::super::super::{PinDirectory, Probes, Ring, Sizes};
 use crate::host::clock::boottime_ns;
 use crate::host::process::Roots;
 
@@ -40,17 +41,23 @@ pub(super) struct Scene {
 impl Scene {
     /// `None` without root.
     pub(super) fn new(sizes: Sizes) -> Result<Self, Missing> {
-        if rustix::process::geteuid() != rustix::process::Uid::ROOT {
-            return Err(Missing::of("root"));
-        }
-        let release = fs::read_to_string("/proc/sys/kernel/osrelease").expect("readable");
-        let cgroup2 = Roots::discover().expect("/proc is mounted").cgroups.cgroup2;
-        let (mut probes, ring) = Probes::load(sizes, release.trim(), cgroup2, None).expect("it loads");
         let listener = TcpListener::bind("[::]:0").expect("a port");
         let port = listener.local_addr().expect("bound").port();
         thread::spawn(move || listener.incoming().for_each(drop));
-        probes.watch([port]).expect("watched");
-        probes.decide([port]).expect("decided");
+        let mut scene = Self::load(sizes, port, None)?;
+        scene.probes.watch([port]).expect("watched");
+        scene.probes.decide([port]).expect("decided");
+        Ok(scene)
+    }
+
+    /// One that goes on with what is pinned, if it fits.
+    pub(super) fn load(sizes: Sizes, port: u16, pins: Option<&BpfFs>) -> Result<Self, Missing> {
+        if rustix::process::geteuid() != rustix::process::Uid::ROOT {
+            return Err(Missing::of("root"));
+        }
+        let cgroup2 = Roots::discover().expect("/proc is mounted").cgroups.cgroup2;
+        let pins = pins.map(|pins| PinDirectory::take(&pins.pins()).expect("ours"));
+        let (probes, ring) = Probes::load(sizes, &release(), cgroup2, pins).expect("it loads");
         let units = std::array::from_fn(|_| Cgroup::service());
         Ok(Self { probes, ring, port, units, generation: 0, current: Tables::default() })
     }
@@ -113,6 +120,11 @@ impl Scene {
         let child = Child::fork(self, who, work);
         child.results()
     }
+}
+
+/// This kernel's release.
+pub(super) fn release() -> String {
+    fs::read_to_string("/proc/sys/kernel/osrelease").expect("readable").trim().to_owned()
 }
 
 /// Who connects.
@@ -271,6 +283,22 @@ impl Address {
                 return u8::MAX;
             }
             of_call(libc::connect(raw, self.as_ptr(), self.len))
+        }
+    }
+
+    /// Has the kernel connect.
+    pub(super) fn by_uring(&self, uring: &mut io_uring::IoUring, flags: io_uring::squeue::Flags) -> u8 {
+        // SAFETY: as above; socket and address outlive the call, which is waited for.
+        unsafe {
+            let raw = libc::socket(self.family, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0);
+            let _socket = OwnedFd::from_raw_fd(raw);
+            let connect = io_uring::opcode::Connect::new(io_uring::types::Fd(raw), self.as_ptr(), self.len);
+            let pushed = uring.submission().push(&connect.build().flags(flags)).is_ok();
+            if !pushed || uring.submit_and_wait(1).is_err() {
+                return u8::MAX;
+            }
+            let done = uring.completion().next();
+            done.map_or(u8::MAX, |done| if done.result() == -libc::EPERM { DENIED } else { PASSED })
         }
     }
 
