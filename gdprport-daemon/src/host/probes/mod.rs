@@ -25,9 +25,6 @@ mod takeover;
 mod tests;
 pub(super) mod tracefs;
 
-#[cfg(test)]
-use enforce::EnforceError;
-pub(crate) use enforce::EnforceRoom;
 pub(crate) use error::LoadError;
 pub(crate) use load::{HookStatus, Sizes};
 pub(crate) use loaded::{HookRuns, Probes};

@@ -7,7 +7,6 @@ use gdprport_common::{EXE_UNKNOWN, EXE_WITHHELD, EnforceExe};
 use gdprport_core::enforce::{Caller, Decided, Decision};
 use gdprport_core::model::Direction;
 use gdprport_tests::need;
-use jiff::Timestamp;
 
 use super::super::super::Sizes;
 use super::scene::{Address, Child, DENIED, PASSED, Scene, Who, executable, id, of_path};
@@ -192,10 +191,10 @@ async fn no_connect_meets_both_policies_or_neither() {
 async fn a_rule_ends_at_its_time_by_itself() {
     let mut scene = need!(Scene::new(Sizes::default()));
     let exe = of_path(scene.fingerprint(), "/bin/a");
-    let end = Timestamp::now() + Duration::from_secs(1);
-    let text = scene.policy("enforce", &rule(0, "\"any\"", "", &format!("until = {end}\n")));
-    let tables = scene.tables(&text, &[]);
-    let end_ns = tables.rules[0].1.allows_until;
+    let text = scene.policy("enforce", &rule(0, "\"any\"", "", "until = 2099-01-01\n"));
+    let mut tables = scene.tables(&text, &[]);
+    let end_ns = boottime_ns() + 1_000_000_000;
+    tables.rules.iter_mut().for_each(|(_, rule)| rule.allows_until = end_ns);
     scene.enforce(tables);
     let call = Address::new(ip("127.0.0.1"), scene.port);
     let who = Who { unit: 0, uid: 1001, exe, netns: None };

@@ -6,7 +6,8 @@ use gdprport_tests::need;
 use gdprport_tests::pins::BpfFs;
 
 use super::super::super::compatibility::Incompatibility;
-use super::super::super::{EnforceRoom, PinsOutcome, Sizes};
+use super::super::super::enforce::EnforceRoom;
+use super::super::super::{PinsOutcome, Sizes};
 use super::scene::{Address, DENIED, PASSED, Scene};
 
 const NOBODY: &str = "[[port.allow]]\nrole = \"r\"\ndirection = \"out\"\npeers = [\"10.0.0.0/8\"]\n";
