@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::flow::{Change, ChangeKind, Removal, Standing};
-use crate::model::PostureState;
+use crate::model::{Outcome, PostureState};
 use crate::overload::OverloadCounts;
 use crate::verdict::{ReasonId, ReasonSet, Verdict};
 
@@ -32,6 +32,12 @@ pub struct PortCounters {
     pub unwatched: u64,
     /// Connects that did not lead to a flow: refused, timed out, denied, aborted.
     pub failed: u64,
+    /// Of these, those that the policy denied (`mode = "enforce"`).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub denied: u64,
+    /// Flows and failed connects that would have been denied (`mode = "warn"`), of those whose beginning was described.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub would_deny: u64,
     /// Flows that a rule allows, by their last verdict.
     pub declared_flows: u64,
     /// Flows for which evidence is missing, by their last verdict; never counted as declared.
@@ -67,11 +73,16 @@ impl PortCounters {
                 self.closed += 1;
                 self.opening_missed += u64::from(change.was.is_none());
             }
-            ChangeKind::Failed => self.failed += 1,
+            ChangeKind::Failed => {
+                self.failed += 1;
+                self.denied += u64::from(change.flow.outcome == Outcome::DeniedByPolicy);
+            }
             ChangeKind::Removed(Removal::TableFull) => self.evicted += 1,
             ChangeKind::Removed(Removal::Unwatched) => self.unwatched += 1,
             ChangeKind::Updated | ChangeKind::PostureKnown => {}
         }
+        // Of one that was reported it was counted then.
+        self.would_deny += u64::from(change.flow.would_deny && change.was.is_none());
         // A flow stands where its last verdict puts it: undecided until its encryption is known, for example.
         match change.was {
             Some(Standing::Declared) => self.declared_flows = self.declared_flows.saturating_sub(1),
@@ -134,6 +145,8 @@ impl PortCounters {
             evicted,
             unwatched,
             failed,
+            denied,
+            would_deny,
             declared_flows,
             undecided,
             violations_total,
@@ -153,6 +166,8 @@ impl PortCounters {
             (&mut self.evicted, evicted),
             (&mut self.unwatched, unwatched),
             (&mut self.failed, failed),
+            (&mut self.denied, denied),
+            (&mut self.would_deny, would_deny),
             (&mut self.declared_flows, declared_flows),
             (&mut self.undecided, undecided),
             (&mut self.violations_total, violations_total),
@@ -248,4 +263,9 @@ pub struct ContainerCounters {
     pub stuck: u64,
     /// Containers whose names have changed since they were first read.
     pub renamed: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }

@@ -54,6 +54,8 @@ pub struct SocketEvent {
     pub peer: Endpoint,
     /// Who owns this end.
     pub owner: OwnerRef,
+    /// Whether the kernel would have denied the connect, did its port not have `mode = "warn"`.
+    pub would_deny: bool,
 }
 
 /// A decoded record, by who applies it.
@@ -283,6 +285,7 @@ fn socket(kind: RecordKind, record: &FlowRecord) -> Result<SocketEvent, DecodeEr
         local: Endpoint::new(address(record.local)?, record.local_port),
         peer: Endpoint::new(address(record.peer)?, record.peer_port),
         owner: owner(kind, record)?,
+        would_deny: false,
     })
 }
 

@@ -110,12 +110,9 @@ impl LineRenderer {
             }
             Body::FlowFail(flow) => {
                 let outcome = (Tone::Warn, format!("{} ", flow.flow.outcome));
-                self.flow(
-                    &mut painter,
-                    flow,
-                    false,
-                    &[outcome, verdict_span(&flow.verdict, flow.policy.is_some())],
-                );
+                let mut tail = vec![outcome, verdict_span(&flow.verdict, flow.policy.is_some())];
+                tail.extend(words::decided(&flow.flow).filter(|_| flow.flow.would_deny));
+                self.flow(&mut painter, flow, false, &tail);
             }
             Body::Violation(violation) => match &**violation {
                 Violation::Flow(flow) => {
@@ -126,6 +123,7 @@ impl LineRenderer {
                         tail.push(words::moved(volume));
                     }
                     tail.extend(flow.overload.as_ref().map(summary::stands_for));
+                    tail.extend(words::decided(&flow.flow));
                     self.flow(&mut painter, flow, true, &tail);
                 }
                 Violation::Listener(listener) => {
@@ -263,6 +261,7 @@ fn counts(flow: &Flow, lasted_ms: Option<u64>) -> Option<Span> {
         | Outcome::Refused
         | Outcome::TimedOut
         | Outcome::Denied
+        | Outcome::DeniedByPolicy
         | Outcome::Aborted
         | Outcome::Lost) => {
             counts.push(bad.to_string());

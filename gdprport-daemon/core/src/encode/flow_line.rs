@@ -211,7 +211,8 @@ impl Encoder {
         count(br#","retransmits":"#, flow.retransmits.map(u64::from), line);
         line.extend_from_slice(br#","outcome":""#);
         line.extend_from_slice(flow.outcome.as_str().as_bytes());
-        line.extend_from_slice(br#""}"#);
+        let end: &[u8] = if flow.would_deny { br#"","would_deny":true}"# } else { br#""}"# };
+        line.extend_from_slice(end);
     }
 }
 
@@ -387,6 +388,7 @@ mod tests {
                 rtt_us: counts.3,
                 retransmits: counts.4,
                 outcome: Outcome::TimedOut,
+                would_deny: cookie & 1 == 1,
             };
             let verdict = Shared::new(Verdict::Declared { rule: rule.into() });
             let about = FlowEvent { flow, verdict, ..samples::forbidden() };

@@ -8,7 +8,7 @@ use crate::event::{
     AuditFinding, Body, Bound, CoverageEvent, Event, FindingEvent, FlowEvent, FlowSummary, ListenerEvent,
     Overload, OverloadWhy, StandsFor, Violation,
 };
-use crate::model::{Direction, Endpoint, Process};
+use crate::model::{Direction, Endpoint, Outcome, Process};
 use crate::verdict::{Accepted, Verdict};
 
 /// The sentence of an event. It may contain any character that a name may.
@@ -34,6 +34,9 @@ fn write(body: &Body, text: &mut String) -> fmt::Result {
                     let what =
                         format_args!("not as declared, one of {connections} counted ({})", why.as_str());
                     flow(event, what, text)
+                }
+                None if event.flow.outcome == Outcome::DeniedByPolicy => {
+                    flow(event, format_args!("not as declared, and denied"), text)
                 }
                 None => flow(event, format_args!("not as declared"), text),
             },
@@ -109,7 +112,11 @@ fn flow(event: &FlowEvent, what: fmt::Arguments<'_>, text: &mut String) -> fmt::
     if let Some(name) = &flow.peer.name {
         write!(text, " ({name})")?;
     }
-    write!(text, ", {what}; ")?;
+    write!(text, ", {what}")?;
+    if flow.would_deny {
+        text.write_str(" (would be denied)")?;
+    }
+    text.write_str("; ")?;
     judged(verdict, accepted.as_deref(), text)
 }
 
@@ -176,6 +183,12 @@ fn summary(event: &FlowSummary, text: &mut String) -> fmt::Result {
         ", {} events: {} opened, {} closed, {} failed, {} still open",
         summary.events, summary.opened, summary.closed, summary.failed, summary.updated
     )?;
+    if summary.denied > 0 {
+        write!(text, ", {} denied by the policy", summary.denied)?;
+    }
+    if summary.would_deny > 0 {
+        write!(text, ", {} would be denied", summary.would_deny)?;
+    }
     match &summary.overload {
         Some(Overload { why: OverloadWhy::SinkLost, reason, .. }) => {
             write!(text, " (lost on the way here: {})", reason.as_deref().unwrap_or("sink-lost"))?;

@@ -96,4 +96,7 @@ pub struct Flow {
     pub retransmits: Option<u32>,
     /// How the connection began or ended, as far as it has.
     pub outcome: Outcome,
+    /// `true`: the kernel would have denied the connect, did the port not have `mode = "warn"`. Absent otherwise.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub would_deny: bool,
 }

@@ -1,6 +1,7 @@
 //! One realistic event of every kind, for the tests of everything that handles events.
 
 pub mod containers;
+mod enforced;
 pub mod exceptions;
 pub mod findings;
 pub mod overload;
@@ -93,6 +94,7 @@ pub fn events() -> Vec<Event> {
         })));
     }
     bodies.push(Body::Coverage(Box::new(loss())));
+    bodies.extend(enforced::bodies(&forbidden(), &summaries::fixed(port(), policy())));
     bodies.extend(overload::bodies(summaries::fixed(port(), policy()), forbidden()));
     bodies.extend(summaries::bodies(&summaries::fixed(port(), policy()), &forbidden().verdict));
     bodies.into_iter().map(|body| stamper.stamp(now(), body)).collect()
@@ -211,6 +213,7 @@ pub fn declared(outcome: Outcome) -> FlowEvent {
             rtt_us: Some(180),
             retransmits: None,
             outcome,
+            would_deny: false,
         },
         process: Some(Shared::new(postgres())),
         peer_process: None,
@@ -265,6 +268,7 @@ fn outgoing() -> Flow {
         rtt_us: Some(180),
         retransmits: Some(0),
         outcome: Outcome::Established,
+        would_deny: false,
     }
 }
 

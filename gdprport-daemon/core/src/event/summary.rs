@@ -60,7 +60,7 @@ pub struct Summary {
     /// What the counted flows have in common; `null` for the groups of a port that take what exceeds the bound on
     /// groups.
     pub group: Option<Group>,
-    /// Events counted here: the sum of the six that follow.
+    /// Events counted here: the sum of `opened`, `closed`, `failed`, `updated`, `violations` and `findings`.
     pub events: u64,
     /// `flow.open` events.
     pub opened: u64,
@@ -68,6 +68,13 @@ pub struct Summary {
     pub closed: u64,
     /// `flow.fail` events.
     pub failed: u64,
+    /// Of `failed`, those of connects that the policy denied (`mode = "enforce"`). Not told apart where there is an
+    /// `overload`: they are in its `denied`.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub denied: u64,
+    /// Of `opened` and `failed`, those of connections that would have been denied (`mode = "warn"`).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub would_deny: u64,
     /// `flow.update` and `flow.posture` events.
     pub updated: u64,
     /// `violation` events that would have come with them.

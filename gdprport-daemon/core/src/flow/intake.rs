@@ -177,6 +177,7 @@ impl ConnectionEnd {
 pub(super) fn of_event(event: &SocketEvent, direction: Direction) -> Flow {
     let mut flow = Flow::new(event.cookie, direction, event.local, event.peer);
     flow.netns_cookie = event.owner.netns_cookie;
+    flow.would_deny = event.would_deny;
     flow
 }
 

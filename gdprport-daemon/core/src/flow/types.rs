@@ -48,6 +48,8 @@ pub struct Flow {
     pub port_index: Option<PortIndex>,
     /// Where its life stands.
     pub outcome: Outcome,
+    /// Whether the kernel would have denied it, did its port not have `mode = "warn"`.
+    pub would_deny: bool,
     /// Application bytes sent and acknowledged; `None` until they were read.
     pub bytes_sent: Option<u64>,
     /// Application bytes received; `None` until they were read.
@@ -93,6 +95,7 @@ impl Flow {
             verdict: Shared::clone(&UNJUDGED),
             port_index: None,
             outcome: Outcome::Established,
+            would_deny: false,
             bytes_sent: None,
             bytes_received: None,
             rtt_us: None,

@@ -190,7 +190,7 @@ fn began_alone(end: Option<&ConnectionEnd>, direction: Direction) -> OverloadCou
         None => counts.opened = 1,
         Some(end) => match end.outcome {
             Outcome::Refused | Outcome::Aborted => counts.failed = 1,
-            Outcome::Denied => (counts.failed, counts.denied) = (1, 1),
+            Outcome::Denied | Outcome::DeniedByPolicy => (counts.failed, counts.denied) = (1, 1),
             // Of a connection that was established the SYN is acknowledged.
             Outcome::TimedOut if direction == Direction::Out && end.acked == 0 => counts.failed = 1,
             Outcome::Established | Outcome::Closed | Outcome::Reset | Outcome::TimedOut | Outcome::Lost => {}

@@ -104,6 +104,7 @@ fn group(level: OverloadLevel, port: u16, network: &str, exec_id: u64) -> Overlo
         local: Endpoint::new("10.9.9.9".parse().expect("an address"), port),
         peer: Endpoint::new(ip, 40_000),
         owner: OwnerRef { exec_id, tgid: 812, time_ns: 5, role: SocketRole::Bound, ..OwnerRef::NOBODY },
+        would_deny: false,
     };
     let sums = OverloadSums { opened: 10, closed: 4, sent: 100, received: 50, ..OverloadSums::default() };
     OverloadGroup {

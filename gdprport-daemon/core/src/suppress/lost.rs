@@ -20,6 +20,7 @@ use crate::event::{
     Body, Coarse, CountedBy, Event, FlowEvent, FlowSummary, GaveUp, Kind, Overload, OverloadWhy, StandsFor,
     Summary, Violation,
 };
+use crate::model::Outcome;
 use crate::overload::OverloadCounts;
 use crate::shared::Shared;
 use crate::verdict::{ReasonSet, Verdict};
@@ -174,7 +175,11 @@ impl Lost {
         let counts = &mut sum.counts;
         match kind {
             Kind::FlowOpen => counts.opened += 1,
-            Kind::FlowFail => counts.failed += 1,
+            Kind::FlowFail => {
+                counts.failed += 1;
+                let unsent = matches!(event.flow.outcome, Outcome::Denied | Outcome::DeniedByPolicy);
+                counts.denied += u64::from(unsent);
+            }
             Kind::FlowClose => counts.add(&OverloadCounts {
                 closed: 1,
                 bytes_sent: event.flow.bytes_sent.unwrap_or(0),
@@ -194,7 +199,8 @@ impl Lost {
     /// Adds a sum that was lost, of whatever origin.
     fn summary(&mut self, event: &FlowSummary) {
         let Summary { group, opened, closed, failed, updated, violations, findings, .. } = &event.summary;
-        let Summary { bytes_sent, bytes_received, first, last, coarse, overload, .. } = &event.summary;
+        let Summary { denied, bytes_sent, bytes_received, first, last, coarse, overload, .. } =
+            &event.summary;
         let verdict = common_verdict(event);
         let everything = everybody(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED));
         let finest = group.as_ref().map_or((Level::Port, everything), |group| {
@@ -217,12 +223,13 @@ impl Lost {
             opened: *opened,
             closed: *closed,
             failed: *failed,
+            denied: *denied,
             bytes_sent: *bytes_sent,
             bytes_received: *bytes_received,
             ..OverloadCounts::default()
         };
         if let Some(overload) = overload {
-            counts.denied = overload.denied;
+            counts.denied = counts.denied.saturating_add(overload.denied);
             counts.fin_unknown = overload.fin_unknown;
             counts.ends_of_described = overload.ends_of_described;
             counts.described_bytes_sent = overload.described_bytes_sent;
@@ -326,6 +333,8 @@ fn summed(
         opened,
         closed,
         failed,
+        denied: 0,
+        would_deny: 0,
         updated,
         violations,
         findings,

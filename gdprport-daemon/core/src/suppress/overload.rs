@@ -172,6 +172,8 @@ fn summed(
         opened,
         closed,
         failed,
+        denied: 0,
+        would_deny: 0,
         updated: 0,
         violations,
         findings,

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::decision::With;
 use crate::event::{FlowEvent, FlowKind, Summary};
+use crate::model::Outcome;
 
 /// Events of one group since its last summary.
 #[derive(Debug, Clone, Copy)]
@@ -11,6 +12,8 @@ pub(super) struct Tally {
     opened: u64,
     closed: u64,
     failed: u64,
+    denied: u64,
+    would_deny: u64,
     updated: u64,
     violations: u64,
     findings: u64,
@@ -27,6 +30,8 @@ impl Tally {
             opened: 0,
             closed: 0,
             failed: 0,
+            denied: 0,
+            would_deny: 0,
             updated: 0,
             violations: 0,
             findings: 0,
@@ -60,6 +65,10 @@ impl Tally {
             FlowKind::Update | FlowKind::Posture => self.updated += 1,
             FlowKind::Violation => self.violations += 1,
         }
+        if matches!(kind, FlowKind::Open | FlowKind::Fail) {
+            self.denied += u64::from(event.flow.outcome == Outcome::DeniedByPolicy);
+            self.would_deny += u64::from(event.flow.would_deny);
+        }
         self.violations += u64::from(with.violation);
         self.findings += u64::from(with.finding);
         self.first = self.first.min(time);
@@ -86,6 +95,8 @@ impl Tally {
             opened: self.opened,
             closed: self.closed,
             failed: self.failed,
+            denied: self.denied,
+            would_deny: self.would_deny,
             updated: self.updated,
             violations: self.violations,
             findings: self.findings,

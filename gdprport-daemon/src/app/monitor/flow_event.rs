@@ -44,6 +44,7 @@ pub(in crate::app) fn flow_object(
         rtt_us: flow.rtt_us,
         retransmits: flow.retransmits,
         outcome: flow.outcome,
+        would_deny: flow.would_deny,
     }
 }
 

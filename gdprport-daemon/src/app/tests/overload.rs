@@ -69,6 +69,7 @@ fn accepted(peer: Ipv4Addr, exec_id: u64) -> SocketEvent {
         local: Endpoint::new(Ipv4Addr::new(10, 0, 9, 9).into(), PORT),
         peer: Endpoint::new(peer.into(), 40_000),
         owner,
+        would_deny: false,
     }
 }
 

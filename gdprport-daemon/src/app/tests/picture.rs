@@ -176,7 +176,7 @@ impl Picture {
         };
         let time_ns = self.now_ns;
         let owner = OwnerRef { exec_id, time_ns, role, ..OWNER };
-        SocketEvent { time_ns, cookie: self.cookie, local, peer, owner }
+        SocketEvent { time_ns, cookie: self.cookie, local, peer, owner, would_deny: false }
     }
 
     fn record(&mut self, record: ConnectionRecord<'_>) {

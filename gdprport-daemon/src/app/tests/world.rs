@@ -120,7 +120,7 @@ pub(super) fn event(time_ns: u64, cookie: u64, whose: u8) -> SocketEvent {
     let exec_id = if known { 1 + u64::from(whose >> 1 & 1) } else { 0 };
     let role = if whose & 2 == 0 { SocketRole::Accepted } else { SocketRole::Connected };
     let owner = OwnerRef { exec_id, time_ns, role, ..OWNER };
-    SocketEvent { time_ns, cookie, local, peer, owner }
+    SocketEvent { time_ns, cookie, local, peer, owner, would_deny: false }
 }
 
 /// A run of the daemon.

@@ -93,6 +93,18 @@ pub(super) fn metrics(ports: &[PortStatus]) -> Vec<Family> {
             "Connects that led to no flow: refused, timed out, denied, aborted.",
             each(|port| port.failed),
         ),
+        Family::counter(
+            "gdprport_connects_denied_total",
+            PORT,
+            "Of the connects that led to no flow, those that the policy denied (`mode = \"enforce\"`).",
+            each(|port| port.denied),
+        ),
+        Family::counter(
+            "gdprport_would_deny_total",
+            PORT,
+            "Connects that passed and would have been denied (`mode = \"warn\"`).",
+            each(|port| port.would_deny),
+        ),
     ];
     all.extend(judged(&rows));
     all

@@ -110,6 +110,8 @@ fn counts(summary: &Summary) -> String {
         (summary.opened, "opened"),
         (summary.closed, "closed"),
         (summary.failed, "failed"),
+        (summary.denied, "denied by the policy"),
+        (summary.would_deny, "would be denied"),
         (summary.updated, "updates"),
         (summary.findings, "findings"),
     ] {

@@ -1,7 +1,7 @@
 //! Words and signs that several kinds of lines share.
 
-use gdprport_core::event::{Bound, RuleVolume};
-use gdprport_core::model::{Direction, PostureState, TlsVersion};
+use gdprport_core::event::{Bound, Flow, RuleVolume};
+use gdprport_core::model::{Direction, Outcome, PostureState, TlsVersion};
 
 use super::super::format::bytes;
 use super::super::tone::Tone;
@@ -36,6 +36,15 @@ pub(super) fn state(state: PostureState, version: Option<TlsVersion>) -> Span {
         _ => String::new(),
     };
     (tone, format!("{}{version} ", state.as_str()))
+}
+
+/// What the kernel did about a connection that no rule allows, or would have done.
+pub(super) fn decided(flow: &Flow) -> Option<Span> {
+    match flow.outcome {
+        Outcome::DeniedByPolicy => Some((Tone::Plain, " · denied".to_owned())),
+        _ if flow.would_deny => Some((Tone::Plain, " · would be denied".to_owned())),
+        _ => None,
+    }
 }
 
 /// What a rule has moved beside what it may.

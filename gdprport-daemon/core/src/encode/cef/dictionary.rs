@@ -41,6 +41,8 @@ macro_rules! plain {
 }
 
 texts! {
+    /// What was done, or would have been.
+    ACT = "act", 63;
     APP = "app", 31;
     CAT = "cat", 1023;
     CS1 = "cs1", 4000;

@@ -6,7 +6,7 @@ use super::dictionary::{self as key, Plain, Text};
 use super::extension::Extension;
 use crate::encode::sides::{Side, Sides, id, pid};
 use crate::event::{FlowEvent, ListenerEvent, PolicyRef, Port};
-use crate::model::{Container, Direction, Nat, Process};
+use crate::model::{Container, Direction, Nat, Outcome, Process};
 use crate::verdict::{Accepted, Verdict};
 
 /// The keys of one end.
@@ -76,6 +76,11 @@ pub(super) fn flow(event: &FlowEvent, to: &mut Extension<'_>) {
     to.may_custom(key::DURATION, flow.duration_ms);
     to.may_custom(key::RETRANSMITS, flow.retransmits.map(u64::from));
     to.text(key::OUTCOME, flow.outcome.as_str());
+    if flow.outcome == Outcome::DeniedByPolicy {
+        to.text(key::ACT, "denied");
+    } else if flow.would_deny {
+        to.text(key::ACT, "would-deny");
+    }
     to.custom(key::COMMUNITY_ID, &flow.id.to_string());
     if let Some(posture) = &event.posture {
         to.custom(key::ENCRYPTION, posture.state.as_str());

@@ -13,12 +13,13 @@ pub(super) struct Class {
     pub(super) outcome: &'static str,
 }
 
-/// The class of an event. Nothing is ever “allowed”: gdprport watches, and an alert says that something was seen.
+/// The class of an event. Nothing is ever “allowed”: an alert says that something was
+/// seen, and one of a connect that was denied says that too.
 pub(super) fn class(body: &Body) -> Class {
     let of = |kind, category, types, outcome| Class { kind, category, types, outcome };
     match body {
         Body::FlowOpen(_) => of("event", "network", &["connection", "start"], "success"),
-        Body::FlowFail(event) if event.flow.outcome == Outcome::Denied => {
+        Body::FlowFail(event) if matches!(event.flow.outcome, Outcome::Denied | Outcome::DeniedByPolicy) => {
             of("event", "network", &["connection", "denied"], "failure")
         }
         Body::FlowFail(_) => of("event", "network", &["connection", "start"], "failure"),
@@ -59,9 +60,12 @@ pub(super) fn class(body: &Body) -> Class {
 const fn ended(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Established | Outcome::Closed => "success",
-        Outcome::Reset | Outcome::Refused | Outcome::TimedOut | Outcome::Denied | Outcome::Aborted => {
-            "failure"
-        }
+        Outcome::Reset
+        | Outcome::Refused
+        | Outcome::TimedOut
+        | Outcome::Denied
+        | Outcome::DeniedByPolicy
+        | Outcome::Aborted => "failure",
         Outcome::Lost => "unknown",
     }
 }

@@ -60,6 +60,9 @@ pub(super) fn own_flow(event: &FlowEvent, o: &mut Object<'_>) {
         o.put("cookie", flow.cookie);
         o.put("direction", flow.direction);
         o.put("outcome", flow.outcome);
+        if flow.would_deny {
+            o.put("would_deny", true);
+        }
         o.may("rtt_us", flow.rtt_us);
         o.may("retransmits", flow.retransmits);
         o.may("nat", flow.nat.as_ref());

@@ -165,6 +165,12 @@ fn own_summary(event: &FlowSummary, o: &mut Object<'_>) {
         o.put("opened", summary.opened);
         o.put("closed", summary.closed);
         o.put("failed", summary.failed);
+        if summary.denied > 0 {
+            o.put("denied", summary.denied);
+        }
+        if summary.would_deny > 0 {
+            o.put("would_deny", summary.would_deny);
+        }
         o.put("updated", summary.updated);
         if summary.violations > 0 {
             o.put("violations", summary.violations);

@@ -79,9 +79,12 @@ pub(super) fn class(body: &Body) -> Class {
 pub(super) const fn status(outcome: Outcome) -> (u8, &'static str) {
     match outcome {
         Outcome::Established | Outcome::Closed => (1, "Success"),
-        Outcome::Reset | Outcome::Refused | Outcome::TimedOut | Outcome::Denied | Outcome::Aborted => {
-            (2, "Failure")
-        }
+        Outcome::Reset
+        | Outcome::Refused
+        | Outcome::TimedOut
+        | Outcome::Denied
+        | Outcome::DeniedByPolicy
+        | Outcome::Aborted => (2, "Failure"),
         Outcome::Lost => (0, "Unknown"),
     }
 }

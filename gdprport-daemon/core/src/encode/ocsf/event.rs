@@ -6,6 +6,7 @@ use super::{finding, network, other};
 use crate::encode::object::Object;
 use crate::encode::sentence::sentence;
 use crate::event::{Body, Event, Severity};
+use crate::model::Outcome;
 
 /// The version of the schema.
 const VERSION: &str = "1.8.0";
@@ -101,9 +102,16 @@ fn device(event: &Event, o: &mut Object<'_>) {
     });
 }
 
-/// gdprport observes and logs; of what is not as declared it raises an alert. It never blocks.
+/// gdprport observes and logs; of what is not as declared it raises an alert. What the policy denied was blocked.
 fn disposition(body: &Body, o: &mut Object<'_>) {
     let is_alert = matches!(body, Body::Violation(_) | Body::Finding(_));
+    if body.flow().is_some_and(|event| event.flow.outcome == Outcome::DeniedByPolicy) {
+        o.put("action_id", 2);
+        o.put("action", "Denied");
+        o.put("disposition_id", 2);
+        o.put("disposition", "Blocked");
+        return o.put("is_alert", is_alert);
+    }
     o.put("action_id", 3);
     o.put("action", "Observed");
     o.put("disposition_id", if is_alert { 15 } else { 17 });

@@ -178,6 +178,9 @@ fn flow(event: &FlowEvent, o: &mut Object<'_>) {
     o.object("flow", |o| {
         o.put("direction", flow.direction);
         o.put("outcome", flow.outcome);
+        if flow.would_deny {
+            o.put("would_deny", true);
+        }
         o.may("rtt_us", flow.rtt_us);
         o.may("retransmits", flow.retransmits);
         o.may("nat", flow.nat.as_ref());

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::ocsf;
 use crate::encode::tests::{hostile, strict};
 use crate::event::{Event, Kind, samples};
+use crate::model::Outcome;
 
 /// A validator for each class.
 fn classes() -> BTreeMap<u64, (Value, Validator)> {
@@ -110,6 +111,18 @@ fn violations_of_one_flow_are_one_finding() {
     assert_eq!(violation["disposition_id"], 15);
     assert_eq!(violation["is_alert"], true);
     assert_eq!(written(&samples::event(Kind::FlowOpen))["disposition_id"], 17);
+}
+
+#[test]
+fn what_the_policy_denied_was_blocked() {
+    let denied =
+        |event: &&Event| event.body.flow().is_some_and(|event| event.flow.outcome == Outcome::DeniedByPolicy);
+    let events = samples::events();
+    let blocked: Vec<_> = events.iter().filter(denied).map(written).collect();
+    assert!(blocked.len() > 1, "an attempt and its violation");
+    for event in blocked {
+        assert_eq!((&event["action_id"], &event["disposition_id"]), (&2.into(), &2.into()), "{event}");
+    }
 }
 
 proptest! {

@@ -92,6 +92,7 @@ fn event(cookie: u64, time_ns: u64, role: SocketRole, tgid: u32, local: &str, pe
         local: endpoint(local),
         peer: endpoint(peer),
         owner: OwnerRef { role, tgid, netns_cookie: 1, time_ns, ..OwnerRef::NOBODY },
+        would_deny: false,
     }
 }
 

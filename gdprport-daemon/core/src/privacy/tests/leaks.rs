@@ -175,6 +175,7 @@ fn event_of(flow: &Flow) -> FlowEvent {
         rtt_us: None,
         retransmits: None,
         outcome: flow.outcome,
+        would_deny: flow.would_deny,
     };
     FlowEvent {
         port: samples::port(),

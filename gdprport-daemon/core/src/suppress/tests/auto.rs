@@ -118,6 +118,26 @@ fn repeated_violations_are_counted_with_their_reasons() {
     assert_eq!((group.rule, group.peer_ip.to_string()), (None, "10.0.0.3".to_owned()));
 }
 
+/// A client that tries again a thousand times a second.
+#[test]
+fn denied_connects_are_some_events_and_a_count() {
+    let mut suppressor = Suppressor::default();
+    let mut denied = forbidden(3);
+    denied.flow.outcome = Outcome::DeniedByPolicy;
+    let mut warned = forbidden(3);
+    warned.flow.would_deny = true;
+    for _ in 0..1_000 {
+        let _ = suppressor.offer(FlowKind::Fail, VIOLATES, &denied, AUTO, at(0));
+    }
+    for kind in [FlowKind::Open, FlowKind::Update, FlowKind::Close] {
+        assert_eq!(offer(&mut suppressor, kind, &warned, AUTO, at(1)), Decision::SuppressAll, "{kind:?}");
+    }
+    let summary = only(summaries(suppressor.flush(at(3)))).summary;
+    assert_eq!((summary.failed, summary.denied, summary.violations), (990, 990, 990));
+    assert_eq!((summary.opened, summary.would_deny), (1, 1), "each flow once");
+    assert_eq!(summary.events, suppressor.suppressed());
+}
+
 /// Which would be a flood again.
 #[test]
 fn many_quiet_clients_are_one_busy_pool() {

@@ -59,6 +59,7 @@ fn row(
             rtt_us: Some(210),
             retransmits: Some(0),
             outcome: Outcome::Established,
+            would_deny: false,
         },
         direction,
         local,

@@ -13,6 +13,7 @@ use crate::event::{Event, Kind, samples};
 
 /// Keys by the extension dictionary for event producers: type, and for text the length.
 const DICTIONARY: &[(&str, &str, usize)] = &[
+    ("act", "text", 63),
     ("app", "text", 31),
     ("c6a2", "ipv6", 0),
     ("c6a3", "ipv6", 0),

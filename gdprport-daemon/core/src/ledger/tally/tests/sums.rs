@@ -87,7 +87,7 @@ fn event(time_ns: u64, whose: u8) -> SocketEvent {
     let (local, peer) = if whose & 1 == 0 { (near, far) } else { (far, near) };
     let role = SocketRole::from_raw(whose % 5).unwrap_or(SocketRole::None);
     let owner = OwnerRef { role, tgid: whose.into(), netns_cookie: 1, time_ns, ..OwnerRef::NOBODY };
-    SocketEvent { time_ns, cookie, local, peer, owner }
+    SocketEvent { time_ns, cookie, local, peer, owner, would_deny: false }
 }
 
 /// Runs, one after the other, and what was made of them.
