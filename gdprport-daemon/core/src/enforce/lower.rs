@@ -5,19 +5,21 @@ use std::sync::Arc;
 
 use gdprport_common::{
     ENFORCE_CGROUP, ENFORCE_EXE, ENFORCE_GID, ENFORCE_PARTS, ENFORCE_UID, EnforceClassKey, EnforcePortKey,
-    EnforceRuleKey,
+    EnforceRule, EnforceRuleKey,
 };
 
 use super::fingerprint::Fingerprint;
+use super::grown::Grown;
 use super::known::{Clock, Known};
 use super::parts::Part;
 use super::peers::Peers;
-use super::rules::{Buckets, Demands};
+use super::rules::{Buckets, Demands, Rows};
 use super::tables::{Tables, TooLarge};
 use crate::model::Process;
 use crate::policy::{ActivePolicy, CompiledRule, PortClaim};
 
-/// Lowers the policy of the ports with a mode to the tables of a generation, which is not 0.
+/// Lowers the policy of the ports with a mode to the tables of a generation, which is not 0. The tables may grow with what
+/// becomes known.
 ///
 /// What the tables say is what [`ActivePolicy::evaluate`] says of the rules at that moment, with these host names: they are made
 /// again when a name resolves to other addresses, when the clock is set, and when what is known of users changes.
@@ -30,16 +32,13 @@ pub fn lower(
     clock: Clock,
     fingerprint: Fingerprint,
     generation: u32,
-) -> Result<Tables, TooLarge> {
+) -> Result<(Tables, Grown), TooLarge> {
     let policy = active.policy();
     let mut numbers: BTreeMap<u16, &[PortClaim]> = BTreeMap::new();
     for info in policy.watched().filter(|info| !info.enforcement.mode.is_observe()) {
         numbers.entry(info.number).or_insert_with(|| policy.claims(info.number));
     }
     let mut tables = Tables::default();
-    if numbers.is_empty() {
-        return Ok(tables);
-    }
     let mut declarations: Vec<usize> = numbers
         .values()
         .flat_map(|claims| claims.iter())
@@ -58,13 +57,14 @@ pub fn lower(
     let demands: Vec<Demands> = rules().map(|(_, rule)| demands(&mut parts, rule)).collect();
     list_values(&mut parts, known, fingerprint)?;
     let mut buckets = Buckets::new(&parts);
+    let mut rows = Rows::new();
     for ((declaration, rule), demands) in rules().zip(demands) {
         let is_unresolved = |item: &u32| {
             let hosts = &policy.peers.items[*item as usize].hosts;
             hosts.iter().any(|name| !active.names().is_resolved(name))
         };
         let anywhere = known.translates || rule.peers.iter().any(is_unresolved);
-        buckets.add((declaration, rule), demands, anywhere, clock)?;
+        buckets.add((declaration, rule), demands, anywhere, clock, &mut rows)?;
     }
     let mut peers = Peers::new(active, &buckets, generation, known.translates);
     for (number, claims) in numbers {
@@ -78,10 +78,14 @@ pub fn lower(
             .classes
             .extend(rows.map(|(value, class)| (EnforceClassKey { generation, part, value: *value }, *class)));
     }
-    let rows = buckets.rules.into_iter();
+    tables.rules = keyed(generation, rows);
+    Ok((tables, Grown { generation, fingerprint, parts, buckets }))
+}
+
+/// Rows with the keys of a generation.
+pub(super) fn keyed(generation: u32, rows: Rows) -> Vec<(EnforceRuleKey, EnforceRule)> {
     let key = |bucket, classes| EnforceRuleKey { generation, bucket, classes };
-    tables.rules = rows.map(|((bucket, classes), rule)| (key(bucket, classes), rule)).collect();
-    Ok(tables)
+    rows.into_iter().map(|((bucket, classes), rule)| (key(bucket, classes), rule)).collect()
 }
 
 /// What a rule asks of each part.
@@ -107,7 +111,7 @@ fn list_values(
     executables.dedup();
     for path in executables {
         let value = fingerprint.of(&path);
-        parts[ENFORCE_EXE].list(value, &Process { exe: Some(path), ..Process::UNKNOWN })?;
+        parts[ENFORCE_EXE].list(value, &executable(path))?;
     }
     // Names of the numbers that rules name may be known or not.
     let all = |part: &Part, accounts: &[(u32, Option<Arc<str>>)]| {
@@ -117,17 +121,28 @@ fn list_values(
         all
     };
     for (uid, name) in all(&parts[ENFORCE_UID], &known.users) {
-        let names_pending = name.is_none();
-        let like = Process { uid, user: name.flatten(), names_pending, ..Process::UNKNOWN };
-        parts[ENFORCE_UID].list([uid.into(), 0], &like)?;
+        parts[ENFORCE_UID].list([uid.into(), 0], &user(uid, name))?;
     }
     for (gid, name) in all(&parts[ENFORCE_GID], &known.groups) {
-        let names_pending = name.is_none();
-        let like = Process { gid, group: name.flatten(), names_pending, ..Process::UNKNOWN };
-        parts[ENFORCE_GID].list([gid.into(), 0], &like)?;
+        parts[ENFORCE_GID].list([gid.into(), 0], &group(gid, name))?;
     }
     for cgroup in &known.cgroups {
         parts[ENFORCE_CGROUP].list([cgroup.id, 0], &cgroup.member())?;
     }
     Ok(())
+}
+
+/// A process of which only the executable is known.
+pub(super) fn executable(path: Arc<str>) -> Process {
+    Process { exe: Some(path), ..Process::UNKNOWN }
+}
+
+/// A process of which only the user is known; whose name may not be known yet.
+pub(super) fn user(uid: u32, name: Option<Option<Arc<str>>>) -> Process {
+    Process { uid, names_pending: name.is_none(), user: name.flatten(), ..Process::UNKNOWN }
+}
+
+/// The same of a group.
+pub(super) fn group(gid: u32, name: Option<Option<Arc<str>>>) -> Process {
+    Process { gid, names_pending: name.is_none(), group: name.flatten(), ..Process::UNKNOWN }
 }

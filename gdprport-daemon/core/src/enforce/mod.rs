@@ -2,7 +2,8 @@
 //!
 //! Belongs here: lowering the policy of the ports with a mode (`lower`: `parts` gives values of an identity their classes,
 //! `rules` puts rules into buckets, `peers` says which buckets an address reaches), the tables (`tables`) within their
-//! bounds, and `decide`, which reads them as a kernel program can: by look-ups, in bounded steps. Layouts are `gdprport_common`'s. Writing the
+//! bounds, and `decide`, which reads them as a kernel program can: by look-ups, in
+//! bounded steps; `grown` adds what becomes known while they are in use. Layouts are `gdprport_common`'s. Writing the
 //! tables, and keeping what they know of the host current, is the daemon's.
 //!
 //! What the tables say is what the evaluator (`crate::policy`) says at that moment of the same facts, but for one thing: the
@@ -10,6 +11,7 @@
 
 mod decide;
 mod fingerprint;
+mod grown;
 mod known;
 mod lower;
 mod parts;
@@ -19,6 +21,7 @@ mod tables;
 
 pub use decide::{Caller, Decided, Decision, Executable, Interpreter};
 pub use fingerprint::Fingerprint;
+pub use grown::{Added, Grown};
 pub use known::{Cgroup, Clock, Known};
 pub use lower::lower;
 pub use tables::{Tables, TooLarge};

@@ -158,8 +158,8 @@ impl Part {
         }
     }
 
-    /// Gives a value its class: that of a process of which this part is as in `like`.
-    pub(super) fn list(&mut self, value: [u64; 2], like: &Process) -> Result<(), TooLarge> {
+    /// Gives a value its class: that of a process of which this part is as in `like`. The class, and whether it is a new one.
+    pub(super) fn list(&mut self, value: [u64; 2], like: &Process) -> Result<(u32, bool), TooLarge> {
         let mut candidates = self.candidates(like);
         candidates.sort_unstable();
         candidates.dedup();
@@ -173,23 +173,48 @@ impl Part {
             }
         };
         let meets: Meets = candidates.iter().filter_map(fit).collect();
-        let next = u32::try_from(self.classes.len()).expect("no more than values");
-        let class = match self.by_meets.entry(meets) {
-            Entry::Occupied(known) => *known.get(),
-            Entry::Vacant(vacant) => {
-                self.classes.push(vacant.key().clone());
-                *vacant.insert(next)
-            }
-        };
-        if class != CLASS_UNLISTED {
-            self.values.insert(value, class);
-        }
+        let next = u32::try_from(self.classes.len()).expect("bounded");
         TooLarge::check(
-            self.values.len(),
+            self.values.len().max(self.classes.len()) + 1,
             CLASSES_MAX,
             "users, groups, executables and cgroups to tell apart",
             "name fewer of them in rules",
-        )
+        )?;
+        let (class, is_new) = match self.by_meets.entry(meets) {
+            Entry::Occupied(known) => (*known.get(), false),
+            Entry::Vacant(vacant) => {
+                self.classes.push(vacant.key().clone());
+                (*vacant.insert(next), true)
+            }
+        };
+        if class == CLASS_UNLISTED {
+            self.values.remove(&value);
+        } else {
+            self.values.insert(value, class);
+        }
+        Ok((class, is_new))
+    }
+
+    /// Takes back the newest class, of which nothing is written, and gives its only value the class that it had.
+    pub(super) fn give_up(&mut self, value: [u64; 2], before: u32) {
+        if let Some(meets) = self.classes.pop() {
+            self.by_meets.remove(&meets);
+        }
+        if before == CLASS_UNLISTED {
+            self.values.remove(&value);
+        } else {
+            self.values.insert(value, before);
+        }
+    }
+
+    /// Whether a demand is not decided by plain texts and numbers alone.
+    pub(super) const fn has_open(&self) -> bool {
+        !self.open.is_empty()
+    }
+
+    /// The demands that the values of a class meet, and whether for certain.
+    pub(super) fn meets(&self, class: u32) -> &[(DemandId, bool)] {
+        self.classes.get(class as usize).map_or(&[], Vec::as_slice)
     }
 
     /// The demands that a value may meet.

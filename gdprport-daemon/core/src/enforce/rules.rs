@@ -25,19 +25,36 @@ pub(super) type Place = (usize, Direction, Reach);
 /// What rules ask of each part.
 pub(super) type Demands = [Option<DemandId>; ENFORCE_PARTS];
 
+/// The classes that meet a demand, and whether for certain.
+type Classes = Vec<(u32, bool)>;
+
+/// What rules say, by bucket and classes.
+pub(super) type Rows = BTreeMap<(u32, [u32; ENFORCE_PARTS]), EnforceRule>;
+
+/// A rule in its buckets.
+struct Placed {
+    demands: Demands,
+    /// Until when it allows.
+    until: u64,
+    /// Each with whether it allows there, or only may.
+    buckets: Vec<(u32, bool)>,
+}
+
 /// All buckets, and what the rules in them say.
 pub(super) struct Buckets {
     /// By part and demand.
-    classes: [Vec<Vec<(u32, bool)>>; ENFORCE_PARTS],
+    classes: [Vec<Classes>; ENFORCE_PARTS],
     numbers: HashMap<Place, BTreeMap<u32, u32>>,
     count: u32,
-    pub rules: BTreeMap<(u32, [u32; ENFORCE_PARTS]), EnforceRule>,
+    placed: Vec<Placed>,
+    /// How many rows were made.
+    made: usize,
 }
 
 impl Buckets {
     pub(super) fn new(parts: &[Part; ENFORCE_PARTS]) -> Self {
         let classes = std::array::from_fn(|part| parts[part].classes_by_demand());
-        Self { classes, numbers: HashMap::new(), count: 0, rules: BTreeMap::new() }
+        Self { classes, numbers: HashMap::new(), count: 0, placed: Vec::new(), made: 0 }
     }
 
     /// The steps that find the rules of a place.
@@ -54,23 +71,49 @@ impl Buckets {
         demands: Demands,
         anywhere: bool,
         clock: Clock,
+        rows: &mut Rows,
     ) -> Result<(), TooLarge> {
         if rule.until.is_some_and(|until| until < clock.now) {
             return Ok(());
         }
         let until = rule.until.map_or(ENFORCE_FOREVER, |until| clock.boot_ns(until));
-        let combinations = self.combinations(demands)?;
         let items = rule.peers.iter().map(|item| (Reach::Item(*item), true));
-        for (reach, certain) in items.chain(anywhere.then_some((Reach::Anywhere, false))) {
-            let bucket = self.bucket((declaration, rule.direction, reach), demands);
-            for (classes, meets) in &combinations {
-                let entry = self.rules.entry((bucket, *classes)).or_default();
-                let last = if certain && *meets { &mut entry.allows_until } else { &mut entry.unknown_until };
-                *last = (*last).max(until);
-            }
-            check(self.rules.len())?;
+        let reached = items.chain(anywhere.then_some((Reach::Anywhere, false)));
+        let buckets = reached
+            .map(|(reach, certain)| (self.bucket((declaration, rule.direction, reach), demands), certain))
+            .collect();
+        let placed = Placed { demands, until, buckets };
+        let mut combinations = self.combinations(demands, None)?;
+        if demands.iter().any(Option::is_some) {
+            combinations.push((demands.map(|demand| demand.map_or(0, |_| CLASS_UNKNOWN)), false));
         }
+        placed.write(&combinations, rows)?;
+        self.placed.push(placed);
+        self.made = rows.len();
         Ok(())
+    }
+
+    /// What the rules say of callers with a class that was not there when they were put into buckets, with the demands that it
+    /// meets. Every other class is there by now.
+    pub(super) fn grow(
+        &mut self,
+        part: usize,
+        class: u32,
+        meets: &[(DemandId, bool)],
+    ) -> Result<Rows, TooLarge> {
+        let mut rows = Rows::new();
+        for placed in &self.placed {
+            let Some(demand) = placed.demands[part] else { continue };
+            let Ok(at) = meets.binary_search_by_key(&demand, |(id, _)| *id) else { continue };
+            let combinations = self.combinations(placed.demands, Some((part, (class, meets[at].1))))?;
+            placed.write(&combinations, &mut rows)?;
+            check(self.made.saturating_add(rows.len()))?;
+        }
+        self.made += rows.len();
+        for (demand, certain) in meets {
+            self.classes[part][*demand as usize].push((class, *certain));
+        }
+        Ok(rows)
     }
 
     /// The bucket of a place for rules that ask for the same parts.
@@ -86,17 +129,25 @@ impl Buckets {
         })
     }
 
-    /// The classes of callers that meet these demands, and whether for certain.
+    /// The classes of callers that meet these demands, and whether for certain; of one part, if asked, this class only.
     ///
-    /// A caller of whom nothing is known is one of them. Otherwise the kernel knows all parts but perhaps the executable,
+    /// A caller of whom nothing is known is another of them. Otherwise the kernel knows all parts but perhaps the executable,
     /// even if a value of them is not listed.
-    fn combinations(&self, demands: Demands) -> Result<Vec<([u32; ENFORCE_PARTS], bool)>, TooLarge> {
+    fn combinations(
+        &self,
+        demands: Demands,
+        only: Option<(usize, (u32, bool))>,
+    ) -> Result<Vec<([u32; ENFORCE_PARTS], bool)>, TooLarge> {
         let mut found = vec![([0; ENFORCE_PARTS], true)];
         for (part, demand) in demands.iter().enumerate() {
             let Some(demand) = demand else { continue };
-            let of_executable = (part == ENFORCE_EXE).then_some((CLASS_UNKNOWN, false));
-            let classes = self.classes[part][*demand as usize].iter().copied().chain(of_executable);
-            let classes: Vec<_> = classes.collect();
+            let classes: Classes = match only {
+                Some((which, class)) if which == part => vec![class],
+                _ => {
+                    let of_executable = (part == ENFORCE_EXE).then_some((CLASS_UNKNOWN, false));
+                    self.classes[part][*demand as usize].iter().copied().chain(of_executable).collect()
+                }
+            };
             check(found.len().saturating_mul(classes.len()))?;
             let with = |(known, certain): ([u32; ENFORCE_PARTS], bool)| {
                 classes.iter().map(move |(class, meets)| {
@@ -107,10 +158,23 @@ impl Buckets {
             };
             found = found.into_iter().flat_map(with).collect();
         }
-        if demands.iter().any(Option::is_some) {
-            found.push((demands.map(|demand| demand.map_or(0, |_| CLASS_UNKNOWN)), false));
-        }
         Ok(found)
+    }
+}
+
+impl Placed {
+    /// Adds what it says of callers of these classes.
+    fn write(&self, combinations: &[([u32; ENFORCE_PARTS], bool)], rows: &mut Rows) -> Result<(), TooLarge> {
+        for (bucket, certain) in &self.buckets {
+            for (classes, meets) in combinations {
+                let entry = rows.entry((*bucket, *classes)).or_default();
+                let last =
+                    if *certain && *meets { &mut entry.allows_until } else { &mut entry.unknown_until };
+                *last = (*last).max(self.until);
+            }
+            check(rows.len())?;
+        }
+        Ok(())
     }
 }
 

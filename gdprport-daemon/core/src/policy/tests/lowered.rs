@@ -26,14 +26,15 @@ pub(super) fn boot_ns(at: &str) -> u64 {
 }
 
 /// The policy with a mode that the kernel decides by.
-fn with_mode(text: &str) -> ActivePolicy {
+pub(super) fn with_mode(text: &str) -> ActivePolicy {
     let text = text.replace("port = 5432\n", "port = 5432\nmode = \"enforce\"\n");
     active(compile_any_mode(&[source("policy.toml", &text)]).map(|(policy, _)| policy))
 }
 
 pub(super) fn interpreter(policy: &ActivePolicy, known: &Known) -> Interpreter {
     let mut interpreter = Interpreter::default();
-    interpreter.load(&lower(policy, known, clock(), FINGERPRINT, 7).expect("few rules have room"));
+    let (tables, _) = lower(policy, known, clock(), FINGERPRINT, 7).expect("few rules have room");
+    interpreter.load(&tables);
     interpreter.activate(7);
     interpreter
 }
@@ -46,7 +47,7 @@ struct Listed {
 }
 
 /// A process that is known to be one.
-fn attributed(asked: &Asked) -> Option<&Process> {
+pub(super) fn attributed(asked: &Asked) -> Option<&Process> {
     asked.process.as_ref().filter(|process| process.attribution != Attribution::Unknown)
 }
 
@@ -85,13 +86,17 @@ pub(super) fn cgroup(id: u64, process: &Process) -> Cgroup {
 
 /// What the kernel sees of the process.
 fn caller(process: Option<&Process>) -> Caller {
+    caller_in(process, 1)
+}
+
+pub(super) fn caller_in(process: Option<&Process>, cgroup: u64) -> Caller {
     let Some(process) = process else { return Caller::Unknown };
     let executable = match &process.exe {
         Some(path) => Executable::Path(FINGERPRINT.of(path)),
         None if process.exe_withheld.is_some() => Executable::Withheld,
         None => Executable::Unknown,
     };
-    Caller::Process { executable, uid: process.uid, gid: process.gid, cgroup: 1 }
+    Caller::Process { executable, uid: process.uid, gid: process.gid, cgroup }
 }
 
 const fn said(verdict: &Verdict) -> Decision {

@@ -13,6 +13,7 @@ mod exceptions;
 mod explained;
 mod flows;
 mod generated;
+mod grown;
 mod listeners;
 mod lowered;
 mod mistakes;
