@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use gdprport_common::{
     CgroupRecord, ExecHeader, FILE_CAP, FLAG_IO_WORKER, FLAG_OPTMEM_FULL, FileState, FlowRecord, MountOwner,
-    PATH_CAP, PAYLOAD_LONG, PayloadHeader, RecordKind, SocketRole,
+    PATH_CAP, PAYLOAD_LONG, PayloadHeader, RecordKind, SOCKET_WOULD_DENY, SocketRole,
 };
 use zerocopy::FromBytes as _;
 
@@ -285,7 +285,7 @@ fn socket(kind: RecordKind, record: &FlowRecord) -> Result<SocketEvent, DecodeEr
         local: Endpoint::new(address(record.local)?, record.local_port),
         peer: Endpoint::new(address(record.peer)?, record.peer_port),
         owner: owner(kind, record)?,
-        would_deny: false,
+        would_deny: record.decision & SOCKET_WOULD_DENY != 0,
     })
 }
 

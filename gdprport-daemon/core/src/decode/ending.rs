@@ -3,7 +3,7 @@
 
 use gdprport_common::{
     FLAG_FIN_UNACKED, FLAG_GROUPED, FLAG_PEER_FIN, FLAG_PEER_FIN_UNKNOWN, FLAG_PEER_REPLIED, FailTail,
-    FlowRecord, RecordKind,
+    FlowRecord, RecordKind, SOCKET_DENIED,
 };
 
 use crate::model::{Direction, Outcome};
@@ -68,6 +68,7 @@ mod errno {
 /// A connect that failed.
 pub(super) fn failure(kind: RecordKind, record: &FlowRecord, tail: &FailTail) -> ConnectionEnd {
     let outcome = match kind {
+        RecordKind::Denied if record.decision & SOCKET_DENIED != 0 => Outcome::DeniedByPolicy,
         RecordKind::Denied => Outcome::Denied,
         _ => Outcome::of_attempt(record.flags & FLAG_PEER_REPLIED != 0, u32::from(tail.retransmits)),
     };

@@ -191,6 +191,21 @@ fn failed_connects_are_distinguished() {
 }
 
 #[test]
+fn what_the_policy_denied_is_told_apart_from_other_denials() {
+    let fail = |decision| {
+        let record = FlowRecord { decision, ..record(RecordKind::Denied) };
+        match decode(record.as_bytes()) {
+            Ok(Record::Connection(ConnectionRecord::Failed(event, end))) => (end.outcome, event.would_deny),
+            other => panic!("not a failed connect: {other:?}"),
+        }
+    };
+    assert_eq!(fail(SOCKET_DENIED), (Outcome::DeniedByPolicy, false));
+    assert_eq!(fail(SOCKET_DENIED | SOCKET_UNKNOWN), (Outcome::DeniedByPolicy, false));
+    assert_eq!(fail(SOCKET_WOULD_DENY), (Outcome::Denied, true), "a firewall was first");
+    assert_eq!(fail(SOCKET_UNKNOWN), (Outcome::Denied, false));
+}
+
+#[test]
 fn a_name_that_may_have_been_cut_is_not_a_name() {
     let mut exec = ExecHeader { name_len: 9, tgid: 1, exec_id: 2, ..ExecHeader::UNKNOWN };
     exec.name = [b'x'; PATH_CAP];
