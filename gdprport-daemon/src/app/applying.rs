@@ -35,7 +35,10 @@ impl Daemon {
         let outcome = self.policy.reload(outcome, why, &mut self.monitor, now);
         match &outcome {
             // Ports that were not watched before have flows and listeners of which nothing is known yet.
-            Ok(()) => self.reconciler.request_resync(),
+            Ok(()) => {
+                self.enforcer.policy_changed(&mut self.monitor);
+                self.reconciler.request_resync();
+            }
             Err(error) => tracing::error!("the policy was not applied, the old one stays active\n{error}"),
         }
         self.policy.reply(outcome.err(), &self.monitor)

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use gdprport_core::figures::thousands;
 use tokio::sync::oneshot;
 
-use crate::control::api::{Check, CheckResult, DoctorReport, Hook, HookState, Kernel};
+use crate::control::api::{Check, CheckResult, DoctorReport, EnforcementStatus, Hook, HookState, Kernel};
 use crate::host::cgroup::{self, Mounts};
 use crate::host::clock::HostId;
 use crate::host::confine;
@@ -42,6 +43,8 @@ pub(crate) struct Running {
     pub ledger: Option<LedgerSnapshot>,
     /// How its evidence log is; `None`: it keeps none.
     pub evidence: Option<Standing>,
+    /// How it has connects decided; `None`: its policy asks for nothing.
+    pub enforcement: Option<EnforcementStatus>,
 }
 
 impl Running {
@@ -92,6 +95,7 @@ pub(crate) fn examine(running: Option<&Running>) -> DoctorReport {
     checks.extend(containers_checks(running.map_or(&config.containers, |running| &running.containers)));
     checks.extend(ledger_check(running.map(|running| running.ledger.as_ref()), config.ledger.path()));
     checks.extend(evidence::check(running.map(|running| running.evidence.as_ref()), &config.evidence));
+    checks.extend(running.and_then(|running| running.enforcement.as_ref()).map(enforcement_check));
     checks.extend(spool::check(running.map(|running| &*running.sinks), config.spool(None).as_ref()));
     let failed = checks.iter().any(|check| check.result == CheckResult::Failed);
     // The kernel can be tried all the same.
@@ -153,6 +157,20 @@ fn tracefs_check() -> Check {
         ),
     };
     Check { id: "tracefs".to_owned(), result, found, remedy: remedy.map(ToOwned::to_owned) }
+}
+
+/// Whether what the policy asks for is in force.
+fn enforcement_check(status: &EnforcementStatus) -> Check {
+    let defects: Vec<String> = status.defects().collect();
+    let denied = status.decisions.denied;
+    let (result, found) = if status.error.is_some() {
+        (CheckResult::Failed, defects.join("; "))
+    } else if defects.is_empty() {
+        (CheckResult::Ok, format!("connects are decided in the kernel, {} were denied", thousands(denied)))
+    } else {
+        (CheckResult::Degraded, defects.join("; "))
+    };
+    Check { id: "enforcement".to_owned(), result, found, remedy: None }
 }
 
 /// Only `--pin` needs it, so that it is missing is no defect.

@@ -9,14 +9,18 @@ use crate::host::memory;
 impl Daemon {
     /// What is done every second: the clock, losses, coverage, summaries, the checkpoint.
     pub(super) fn housekeeping(&mut self) {
-        let Self { session, monitor, coverage, reconciler, keeper, overloads, .. } = self;
-        monitor.follow_clock(BootClock::measure());
+        let Self { session, monitor, coverage, reconciler, keeper, overloads, enforcer, .. } = self;
+        if monitor.follow_clock(BootClock::measure()) {
+            // Rules end by the time of day.
+            enforcer.outdated();
+        }
         // By the clock that the times of flows are shown by from here on.
         let now = monitor.now();
         monitor.publisher.fanout_mut().drop_gone_followers();
         monitor.evidence.kernel.relay_log();
         monitor.evidence.resolver.tick();
         monitor.apply(monitor::Input::Names, now);
+        enforcer.second(monitor);
         if !overloads.is_judging() {
             monitor.send_sums(now);
         }

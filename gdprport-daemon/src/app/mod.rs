@@ -11,6 +11,7 @@ mod countries;
 mod coverage;
 mod doctor;
 mod drain;
+mod enforcer;
 mod evidence;
 mod first_look;
 mod follower;

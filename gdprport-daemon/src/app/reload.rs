@@ -300,11 +300,13 @@ fn log_exposed(exposed: &[String]) {
     }
 }
 
-/// Applies newly resolved names: logs what changed, and evaluates again what depends on them.
-pub(super) fn apply_names(names: DnsNames, monitor: &mut Monitor<Probes>, now: Timestamp) {
+/// Applies newly resolved names: logs what changed, and evaluates again what depends on them. False if they are the same.
+pub(super) fn apply_names(names: DnsNames, monitor: &mut Monitor<Probes>, now: Timestamp) -> bool {
+    let changed = !monitor.active_policy.names().is_same(&names);
     let next = monitor.active_policy.with_names(names);
     log_changes(&monitor.active_policy, &next);
     monitor.set_names(next, now);
+    changed
 }
 
 /// Has the kernel side watch a policy's ports and no others.

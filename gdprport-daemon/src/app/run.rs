@@ -5,6 +5,7 @@
 //! numbered, and ports are watched before existing sockets are listed.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use gdprport_core::flow::Table;
@@ -14,6 +15,7 @@ use tokio::time::Instant;
 use super::control_thread::ControlThread;
 use super::coverage::Coverage;
 use super::doctor;
+use super::enforcer::{self, Enforcer};
 use super::first_look;
 use super::grouping::Groupings;
 use super::inputs::{Input, Inputs, every, sleep_until};
@@ -34,6 +36,7 @@ use super::signals::{SignalAction, Signals, Stop};
 use super::startup;
 use super::status::Sources;
 use super::translations::Translations;
+use crate::control::api::EnforcementStatus;
 use crate::control::handle::{Request, channel};
 use crate::control::server::{Options, Server, scrapes};
 use crate::host::clock::{BootClock, HostId, boottime_ns};
@@ -42,7 +45,7 @@ use crate::host::confine;
 use crate::host::containers::Places;
 use crate::host::memory;
 use crate::host::notify;
-use crate::host::probes::{self, LoadError, PinDirectory, Probes};
+use crate::host::probes::{self, LoadError, PinDirectory, Probes, Sizes};
 use crate::host::process::{Resolver, Roots};
 use crate::ledger::Ledger;
 
@@ -78,8 +81,9 @@ pub(crate) fn run(mut options: RunOptions) -> Result<(), RunError> {
         // Before anything that takes long: a log that is rotated meanwhile must not kill the daemon.
         let signals = Signals::listen().map_err(RunError::System)?;
         let clock = BootClock::measure();
-        let (probes, ring) =
-            Probes::load(options.config.sizes(), &host.kernel, roots.cgroups.cgroup2.clone(), pins)?;
+        let active = Arc::clone(&loaded.policy);
+        let sizes = Sizes { enforce: enforcer::room(&active), ..options.config.sizes() };
+        let (probes, ring) = Probes::load(sizes, &host.kernel, roots.cgroups.cgroup2.clone(), pins)?;
         let memory = memory::limit();
         let publisher = startup::publisher(&mut options, &host, clock, memory, privacy)?;
         // Before anything is started that looks at processes, or listens to clients.
@@ -91,16 +95,18 @@ pub(crate) fn run(mut options: RunOptions) -> Result<(), RunError> {
         let session = Session { host, started: clock.timestamp(started_ns), started_ns };
         let table = Table::new(options.config.flow_limits(memory));
         let (dns_to, dns) = mpsc::channel(1);
-        let names = host_names(&loaded.policy);
+        let names = host_names(&active);
         let first_look = options.first_look.take().filter(|_| loaded.files.is_empty());
         let asking = names_thread::start().map_err(RunError::System)?;
         let dns_resolver = DnsResolver::start(&asking, names, options.config.intervals.names, dns_to);
         let policy = PolicyState::new(loaded.clone(), dns_resolver, session.started);
         let (loads_to, loads) = mpsc::channel(1);
-        let mut monitor = Monitor::new(table, loaded.policy, Evidence::new(resolver, probes), publisher);
+        let mut monitor = Monitor::new(table, active, Evidence::new(resolver, probes), publisher);
         watch_ports(&mut monitor.evidence.kernel, monitor.active_policy.policy())?;
         let coverage = Coverage::new(&monitor, session.started, options.config.intervals.coverage);
         startup::number_processes(&mut monitor);
+        let mut enforcer = Enforcer::default();
+        enforcer.begin(&mut monitor);
         let limits = options.config.tally_limits(memory);
         let keeper = Keeper::begin(ledger, limits, loaded.sources, &session, &mut monitor);
         let overloads = Overloads::new(&mut monitor.evidence.kernel);
@@ -134,6 +140,7 @@ pub(crate) fn run(mut options: RunOptions) -> Result<(), RunError> {
             overloads,
             recorder,
             groupings: Groupings::default(),
+            enforcer,
             containers: options.config.containers,
             watchdog: notify::watchdog_period().is_some(),
         };
@@ -164,6 +171,7 @@ pub(super) struct Daemon {
     pub(super) overloads: Overloads,
     recorder: Recorder,
     groupings: Groupings,
+    pub(super) enforcer: Enforcer,
     /// Where containers are looked up.
     containers: Places,
     /// Whether the service manager expects keep-alive messages.
@@ -176,6 +184,7 @@ impl Daemon {
         self.start().await;
         loop {
             let full = self.reader.read_and_settle(&mut self.monitor) == BATCH;
+            self.enforcer.step(&mut self.monitor);
             self.group();
             let now = self.monitor.now();
             let progress = self.reconciler.step(&mut self.monitor, now);
@@ -256,7 +265,9 @@ impl Daemon {
             Input::Loaded(read) => self.loaded(*read),
             Input::Dns(names) => {
                 let now = self.monitor.now();
-                apply_names(names, &mut self.monitor, now);
+                if apply_names(names, &mut self.monitor, now) {
+                    self.enforcer.outdated();
+                }
             }
             Input::Found(finding) => {
                 // What was found is compared with the tables, so every record from before it counts.
@@ -267,6 +278,7 @@ impl Daemon {
             Input::Named => {
                 let now = self.monitor.now();
                 self.monitor.apply(monitor::Input::Names, now);
+                self.enforcer.names_came(&mut self.monitor);
             }
             Input::Counted(brought) => {
                 if self.overloads.begin(*brought, &mut self.monitor) {
@@ -329,6 +341,7 @@ impl Daemon {
                 containers: self.containers.clone(),
                 ledger: self.keeper.snapshot(),
                 evidence: self.monitor.publisher.evidence_standing(),
+                enforcement: self.enforcement(),
             }
             .reply(to),
         }
@@ -344,8 +357,14 @@ impl Daemon {
     }
 
     const fn sources(&self) -> Sources<'_> {
-        let Self { session, monitor, coverage, policy, translations, keeper, .. } = self;
-        Sources { session, monitor, coverage, policy, translations, keeper }
+        let Self { session, monitor, coverage, policy, translations, keeper, enforcer, .. } = self;
+        Sources { session, monitor, coverage, policy, translations, keeper, enforcer }
+    }
+
+    /// How connects are decided; `None`: the policy asks for nothing.
+    fn enforcement(&self) -> Option<EnforcementStatus> {
+        let counters = self.monitor.evidence.kernel.counters().unwrap_or_default();
+        self.enforcer.status(self.monitor.active_policy.policy(), counters.decisions)
     }
 
     /// What is watched, in one line.

@@ -14,6 +14,7 @@ use gdprport_core::volume::Volumes;
 use jiff::Timestamp;
 
 use super::coverage::{Coverage, Snapshot};
+use super::enforcer::Enforcer;
 use super::keeper::Keeper;
 use super::monitor::{Monitor, flow_object, peer_name};
 use super::policy::needed_by;
@@ -49,16 +50,20 @@ pub(super) struct Sources<'a> {
     pub translations: &'a Translations,
     /// How the ledger is.
     pub keeper: &'a Keeper,
+    /// What decides connects.
+    pub enforcer: &'a Enforcer,
 }
 
 impl Sources<'_> {
     /// The state of the daemon now.
     #[must_use]
     pub(super) fn status(&self, control: ControlStatus) -> Status {
-        let Self { session, monitor, coverage, policy, translations, keeper } = self;
+        let Self { session, monitor, coverage, policy, translations, keeper, enforcer } = self;
         let probes = &monitor.evidence.kernel;
         let now = monitor.now();
-        let snapshot = Snapshot::of(monitor, probes.counters().ok());
+        let counters = probes.counters().ok();
+        let decisions = counters.map(|counters| counters.decisions).unwrap_or_default();
+        let snapshot = Snapshot::of(monitor, counters);
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
@@ -70,6 +75,7 @@ impl Sources<'_> {
             hooks: hooks(probes),
             pins: pins(monitor),
             policy: policy_status(monitor, policy, now),
+            enforcement: enforcer.status(monitor.active_policy.policy(), decisions),
             ports: ports(monitor),
             volumes: volumes(monitor),
             coverage: CoverageStatus {
@@ -243,6 +249,7 @@ fn ports(monitor: &Monitor<Probes>) -> Vec<PortStatus> {
             number: info.number,
             protocol: info.protocol.clone(),
             declared: info.declared,
+            mode: info.enforcement.mode,
             open,
             counters,
         }

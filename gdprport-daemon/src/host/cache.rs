@@ -39,6 +39,16 @@ impl<K: Hash + Eq, V> Generations<K, V> {
         self.young.get_mut(key)
     }
 
+    /// Every key.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &K> {
+        self.young.keys().chain(self.old.keys())
+    }
+
+    /// Every entry.
+    pub(super) fn values(&self) -> impl Iterator<Item = &V> {
+        self.young.values().chain(self.old.values())
+    }
+
     /// How many entries were forgotten because the map was full.
     pub(super) const fn forgotten(&self) -> u64 {
         self.forgotten

@@ -388,6 +388,14 @@ impl Cgroups {
         }
     }
 
+    /// The ids of every directory of the hierarchy, and of its root; at most [`WALK_CAP`].
+    pub(super) fn ids(&mut self) -> Vec<u64> {
+        self.walked_ns = None;
+        self.walk(0);
+        let known = self.known.keys().copied();
+        known.chain((self.root_id != 0).then_some(self.root_id)).collect()
+    }
+
     /// How many paths were forgotten because the cache was full.
     pub(super) const fn forgotten(&self) -> u64 {
         self.known.forgotten()

@@ -19,6 +19,7 @@ pub(crate) mod hostile;
 pub(crate) mod listing;
 pub(crate) mod lock;
 pub(crate) mod memory;
+pub(crate) mod nat;
 pub(crate) mod netns;
 pub(crate) mod notify;
 mod pid;

@@ -5,6 +5,7 @@
 //!
 //! [`Process`]: gdprport_core::model::Process
 
+mod appeared;
 mod entries;
 mod evidence;
 mod executable;
@@ -16,5 +17,6 @@ mod resolver;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use appeared::New;
 pub(crate) use proc_tasks::ProcTasks;
 pub use resolver::{Resolver, Roots, TaskLookup};

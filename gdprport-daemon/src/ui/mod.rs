@@ -27,6 +27,7 @@ mod screen;
 mod sinks;
 mod spool;
 mod status;
+mod status_enforcement;
 mod status_evidence;
 mod status_policy;
 mod table;

@@ -9,6 +9,7 @@ use super::format::{bytes, clean, counted, counts, duration, moment, shares};
 use super::ledger::ledger;
 use super::screen::Screen;
 use super::spool::spool;
+use super::status_enforcement::enforcement;
 use super::status_evidence::evidence;
 use super::status_policy::policy;
 use super::table::{Cell, Column, fact, table, tied_items, title, wrap};
@@ -70,6 +71,8 @@ pub(super) fn show(reply: &StatusReply, screen: &Screen) -> String {
     text.push_str(&hooks(&status.hooks, screen));
     text.push_str(&status.pins.as_ref().map(|pins| show_pins(pins, screen)).unwrap_or_default());
     text.push_str(&ports(&status.ports, &status.policy.source, screen));
+    let decided = fold(status.ports.iter().filter(|port| !port.mode.is_observe()));
+    text.push_str(&enforcement(status.enforcement.as_ref(), &decided, screen));
     text.push_str(&volumes(&status.volumes, screen));
     text.push_str(&containers(&status.containers, screen));
     text.push_str(&coverage(status, screen));

@@ -82,13 +82,6 @@ impl Grown {
         self.list(ENFORCE_CGROUP, [cgroup.id, 0], &cgroup.member())
     }
 
-    /// Forgets a cgroup that is gone, whose id nothing else has: the row to remove, if it has one.
-    pub fn forget_cgroup(&mut self, id: u64) -> Option<EnforceClassKey> {
-        let value = [id, 0];
-        self.parts[ENFORCE_CGROUP].values.remove(&value)?;
-        Some(self.key(ENFORCE_CGROUP, value))
-    }
-
     fn list(&mut self, part: usize, value: [u64; 2], like: &Process) -> Result<Added, TooLarge> {
         let Self { parts, buckets, generation, .. } = self;
         let before = parts[part].values.get(&value).copied().unwrap_or(CLASS_UNLISTED);

@@ -1,6 +1,6 @@
 //! The policy of the ports with a mode as tables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use gdprport_common::{
@@ -10,13 +10,13 @@ use gdprport_common::{
 
 use super::fingerprint::Fingerprint;
 use super::grown::Grown;
-use super::known::{Clock, Known};
+use super::known::{Cgroup, Clock, Known};
 use super::parts::Part;
 use super::peers::Peers;
 use super::rules::{Buckets, Demands, Rows};
 use super::tables::{Tables, TooLarge};
 use crate::model::Process;
-use crate::policy::{ActivePolicy, CompiledRule, PortClaim};
+use crate::policy::{ActivePolicy, CompiledRule, Pattern, Policy, PortClaim, ProcessKey};
 
 /// Lowers the policy of the ports with a mode to the tables of a generation, which is not 0. The tables may grow with what
 /// becomes known.
@@ -80,6 +80,36 @@ pub fn lower(
     }
     tables.rules = keyed(generation, rows);
     Ok((tables, Grown { generation, fingerprint, parts, buckets }))
+}
+
+/// Values as a host may have them where a policy applies: one for each user, group and unit that its rules name. By these it is
+/// known how much room its tables will take, before the host is known.
+#[must_use]
+pub fn expected(policy: &Policy) -> Known {
+    let rules = policy.declarations.iter().flat_map(|declared| &declared.rules);
+    let specs: Vec<_> = rules.filter_map(|rule| rule.process.as_deref()).collect();
+    let named = |key: ProcessKey| {
+        let patterns = specs.iter().flat_map(move |spec| spec.patterns(key));
+        let texts = patterns.filter_map(|pattern| match pattern {
+            Pattern::Text(text) => Some(Arc::clone(text)),
+            Pattern::Number(_) | Pattern::Glob(_) | Pattern::Image(_) => None,
+        });
+        texts.collect::<BTreeSet<_>>()
+    };
+    let accounts = |key| (0..).zip(named(key)).map(|(id, name)| (u32::MAX - 1 - id, Some(name))).collect();
+    let cgroup = |(id, unit): (u64, Arc<str>)| Cgroup {
+        id: u64::MAX - id,
+        path: Some(format!("/system.slice/{unit}").into()),
+        unit: Some(unit),
+        container: None,
+        container_unproven: false,
+    };
+    Known {
+        users: accounts(ProcessKey::User),
+        groups: accounts(ProcessKey::Group),
+        cgroups: (0..).zip(named(ProcessKey::Unit)).map(cgroup).collect(),
+        ..Known::default()
+    }
 }
 
 /// Rows with the keys of a generation.

@@ -23,5 +23,5 @@ pub use decide::{Caller, Decided, Decision, Executable, Interpreter};
 pub use fingerprint::Fingerprint;
 pub use grown::{Added, Grown};
 pub use known::{Cgroup, Clock, Known};
-pub use lower::lower;
+pub use lower::{expected, lower};
 pub use tables::{Tables, TooLarge};

@@ -27,6 +27,12 @@ pub struct DnsNames {
 }
 
 impl DnsNames {
+    /// Whether every name is resolved as in another snapshot.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.by_name == other.by_name
+    }
+
     /// Makes the snapshot. Names are as [`Policy::host_names`](super::Policy::host_names) gives them; IPv4-mapped
     /// addresses become plain IPv4.
     pub fn new(entries: impl IntoIterator<Item = (Arc<str>, Resolution)>) -> Self {

@@ -185,9 +185,10 @@ impl<K: TaskLookup> Monitor<K> {
         (self.publisher, self.evidence.kernel)
     }
 
-    /// Follows the wall clock: one that was set shows in events from the next one on.
-    pub fn follow_clock(&mut self, clock: BootClock) {
-        if let Some(moved) = self.publisher.clock().jumped(&clock) {
+    /// Follows the wall clock: one that was set shows in events from the next one on. True if it was.
+    pub fn follow_clock(&mut self, clock: BootClock) -> bool {
+        let moved = self.publisher.clock().jumped(&clock);
+        if let Some(moved) = &moved {
             tracing::warn!(moved = %moved, "the wall clock was set");
             let ns = boottime_ns();
             let (from, to) = (self.publisher.clock().timestamp(ns), clock.timestamp(ns));
@@ -200,6 +201,7 @@ impl<K: TaskLookup> Monitor<K> {
         }
         self.publisher.set_clock(clock);
         self.evidence.resolver.set_clock(clock);
+        moved.is_some()
     }
 
     /// Reports at `now` what had waited long enough: for its owner by `due_ns`, for the answer how it is translated by

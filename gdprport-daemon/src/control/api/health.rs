@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::enforcement::EnforcementStatus;
 use super::ledger::LedgerStanding;
 use super::status::{HookState, Status};
 use gdprport_core::event::ByReason;
@@ -173,6 +174,7 @@ impl Status {
         ]
         .into_iter()
         .flatten()
+        .chain(self.enforcement.iter().flat_map(EnforcementStatus::defects))
         .chain(self.without.iter().map(|without| format!("without {} {}", without.capability, without.cost)))
         .chain(
             self.sinks

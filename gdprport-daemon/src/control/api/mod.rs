@@ -6,6 +6,7 @@
 mod coverage;
 mod deliver;
 mod doctor;
+mod enforcement;
 mod evidence;
 mod explain;
 mod flows;
@@ -24,6 +25,7 @@ pub(crate) use deliver::{
     SinkState, SinkTotals, SpoolStanding, TestReply,
 };
 pub(crate) use doctor::{Check, CheckResult, DoctorReport};
+pub(crate) use enforcement::{Decisions, EnforcementStatus};
 pub(crate) use evidence::{CheckpointStatus, EraseQuery, EvidenceOrder, EvidenceReply, EvidenceStatus};
 pub(crate) use explain::{ExplainQuery, ExplainReply, ExplainedFlow};
 pub(crate) use flows::{FlowQuery, FlowRow, FlowsReply, VerdictOutcome, VerdictRow};

@@ -22,6 +22,7 @@ use gdprport_core::counters::{ContainerCounters, OverloadCounters, OwnerCounters
 use gdprport_core::event::{ByReason, KernelCounts, SinkCounts};
 use gdprport_core::model::PostureState;
 use gdprport_core::overload::OverloadCounts;
+use gdprport_core::policy::Mode;
 use gdprport_core::verdict::ReasonId;
 
 const DIGEST: &str = "sha256:3f1c9b7e5a2d4c8f0e6b1a3d5f7092846b8cade0f1325476980badcfe1023547";
@@ -119,6 +120,7 @@ fn idle(name: &str, number: u16, protocol: Option<&str>, declared: bool) -> Port
         number,
         protocol: protocol.map(Arc::from),
         declared,
+        mode: Mode::Observe,
         open: 0,
         counters: PortCounters::default(),
     }
@@ -179,6 +181,7 @@ pub(crate) fn status() -> Status {
                 undecided: "nightly-backup of customers-db".to_owned(),
             }],
         },
+        enforcement: None,
         ports: vec![
             PortStatus {
                 open: 212,

@@ -8,11 +8,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::coverage::CoverageStatus;
+use super::enforcement::EnforcementStatus;
 use super::evidence::EvidenceStatus;
 use super::ledger::LedgerStatus;
 use super::policy::TrialStatus;
 use gdprport_core::counters::{ContainerCounters, OwnerCounters, PortCounters};
 use gdprport_core::event::{ByReason, RuleVolume, SinkCounts};
+use gdprport_core::policy::Mode;
 use gdprport_core::privacy::Applied;
 
 /// The state of the daemon at one moment.
@@ -39,6 +41,9 @@ pub(crate) struct Status {
     #[serde(default)]
     pub pins: Option<Pins>,
     pub policy: PolicyStatus,
+    /// How connects are decided in the kernel; absent: no port has a mode but "observe".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enforcement: Option<EnforcementStatus>,
     /// Every watched port, by number.
     pub ports: Vec<PortStatus>,
     /// Rules with a `volume`, those nearest to it first; at most a hundred.
@@ -228,6 +233,9 @@ pub(crate) struct PortStatus {
     pub protocol: Option<Arc<str>>,
     /// Whether the policy declares it; if not, it is watched because the catalog knows it.
     pub declared: bool,
+    /// What is done about connections that no rule allows; absent: they are reported.
+    #[serde(default, skip_serializing_if = "Mode::is_observe")]
+    pub mode: Mode,
     /// Flows open now.
     pub open: u64,
     /// What happened there. Its postures count the flows that are open now too; one of which nothing is known yet counts as

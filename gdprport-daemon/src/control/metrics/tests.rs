@@ -10,6 +10,7 @@ use super::ports::PORTS_MAX;
 use super::*;
 use crate::control::api::{PortStatus, SpoolStatus, Status, VolumeStatus, samples};
 use gdprport_core::counters::PortCounters;
+use gdprport_core::policy::Mode;
 
 fn open_metrics(status: &Status) -> String {
     render(sensor(status), Format::OpenMetrics)
@@ -192,7 +193,15 @@ fn a_rule_with_a_volume_has_its_sum_beside_its_limit() {
 
 fn port(number: u16, declared: bool, name: &str) -> PortStatus {
     let counters = PortCounters { opened: 1, violations_total: 2, ..PortCounters::default() };
-    PortStatus { name: Arc::from(name), number, protocol: None, declared, open: 3, counters }
+    PortStatus {
+        name: Arc::from(name),
+        number,
+        protocol: None,
+        declared,
+        mode: Mode::Observe,
+        open: 3,
+        counters,
+    }
 }
 
 #[test]

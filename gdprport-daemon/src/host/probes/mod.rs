@@ -4,10 +4,6 @@ mod btf;
 pub(crate) mod catalog;
 mod combine;
 mod compatibility;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "no policy with a mode is accepted before the daemon fills the tables")
-)]
 mod enforce;
 mod error;
 mod load;
@@ -25,6 +21,7 @@ mod takeover;
 mod tests;
 pub(super) mod tracefs;
 
+pub(crate) use enforce::{EnforceError, EnforceRoom};
 pub(crate) use error::LoadError;
 pub(crate) use load::{HookStatus, Sizes};
 pub(crate) use loaded::{HookRuns, Probes};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use gdprport_common::SocketRole;
 
+use super::appeared::New;
 use super::entries::{CachedProcess, FactsKey, ProcessFacts, ProcessKey};
 use super::resolver::{Resolver, TaskLookup};
 use crate::host::accounts::{Account, AccountName};
@@ -119,7 +120,7 @@ impl Resolver {
     }
 
     /// A container with its names as they are known now; those that it has stay.
-    fn named(&mut self, container: Option<Container>, now_ns: u64) -> Option<Container> {
+    pub(super) fn named(&mut self, container: Option<Container>, now_ns: u64) -> Option<Container> {
         container.map(|container| match container.naming {
             Naming::Known(_) => container,
             Naming::Pending | Naming::Unknown => {
@@ -139,6 +140,7 @@ impl Resolver {
             |parent: &Parent| Parent { exe: parent.exe.clone().filter(|_| seen), ..parent.clone() };
         let place = self.cgroups.place(owner.cgroup_id, owner.time_ns).given(facts.v1.as_ref());
         let place = place.as_deref();
+        self.appeared.push(|| New::Owner(owner.uid, owner.gid));
         let user = self.names.name(Account::User(owner.uid), owner.time_ns);
         let group = self.names.name(Account::Group(owner.gid), owner.time_ns);
         let late = user == AccountName::Pending || group == AccountName::Pending;

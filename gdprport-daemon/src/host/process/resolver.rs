@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use gdprport_common::{ExecRecord, TaskIdentity};
 
+use super::appeared::{Appeared, New};
 use super::entries::{CachedProcess, ExecEntry, FactsKey, ProcessFacts, ProcessKey};
 use crate::host::accounts::AccountNames;
 use crate::host::cache::Generations;
@@ -20,7 +21,7 @@ use crate::host::file::Root;
 use crate::host::pid;
 use gdprport_core::container::ShownLabels;
 use gdprport_core::counters::{ContainerCounters, OwnerCounters};
-use gdprport_core::executed::Executable;
+use gdprport_core::executed::{Executable, ExecutedFile};
 use gdprport_core::identity::ExecName;
 use gdprport_core::model::Process;
 use gdprport_core::shared::Shared;
@@ -87,6 +88,7 @@ pub struct Resolver {
     /// Nobody sees what is executed: see [`Self::set_execs_unseen`].
     pub(super) execs_unseen: bool,
     pub(super) counters: OwnerCounters,
+    pub(super) appeared: Appeared,
 }
 
 impl Resolver {
@@ -114,6 +116,7 @@ impl Resolver {
             seeded: boottime_ns(),
             execs_unseen: false,
             counters: OwnerCounters::default(),
+            appeared: Appeared::default(),
         })
     }
 
@@ -140,6 +143,9 @@ impl Resolver {
                 withheld: None,
                 shown: None,
             };
+            if let ExecutedFile::Proven(path) = &entry.file {
+                self.appeared.push(|| New::Executable(Arc::clone(path)));
+            }
             self.execs.insert(exec.exec_id, entry);
         }
     }
@@ -158,6 +164,7 @@ impl Resolver {
     /// Learns a cgroup record: the path of a cgroup2 directory below the root of its hierarchy. If that is a container's, it
     /// is looked up.
     pub fn learn_cgroup(&mut self, id: u64, path: &[u8]) {
+        self.appeared.push(|| New::Cgroup(id));
         if let Some(container) = self.cgroups.learn(id, path) {
             self.containers.created(&container, Directory { hierarchy: 0, id }, boottime_ns());
         }

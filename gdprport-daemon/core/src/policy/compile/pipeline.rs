@@ -6,6 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::outlined::outlined;
 use super::policy::{Policy, Times, catalog_only};
+use crate::model::Direction;
+use crate::policy::enforcement::{Enforcement, OnDaemonLoss, OnExisting, OnPosture};
 use crate::policy::merge::merge;
 use crate::policy::model::Model;
 use crate::policy::outline::Outline;
@@ -22,14 +24,14 @@ pub fn compile(sources: &[Source]) -> Result<Policy, Problems> {
     if sources.is_empty() {
         return Ok(catalog_only());
     }
-    let (policy, ()) = read(sources, refuse_modes, |_, _| ())?;
+    let (policy, ()) = read(sources, refuse_unbuilt, |_, _| ())?;
     Ok(policy)
 }
 
-/// The same with modes that this version refuses: what is to come is tested before it is whole.
+/// The same with keys of `[port.enforce]` that this version refuses: what is to come is tested before it is whole.
 ///
 /// # Errors
-/// Those of [`outline`], but for modes.
+/// Those of [`outline`], but for these keys.
 #[cfg(any(test, feature = "testing"))]
 pub fn compile_any_mode(sources: &[Source]) -> Result<(Policy, Outline), Problems> {
     read(sources, |_, _| (), outlined)
@@ -43,19 +45,43 @@ pub fn outline(sources: &[Source]) -> Result<(Outline, Policy), Problems> {
     if sources.is_empty() {
         return Ok((Outline::default(), catalog_only()));
     }
-    let (policy, outline) = read(sources, refuse_modes, outlined)?;
+    let (policy, outline) = read(sources, refuse_unbuilt, outlined)?;
     Ok((outline, policy))
 }
 
-/// A mode is never accepted and ignored: none but "observe" is in force in this version.
-fn refuse_modes(model: &Model, report: &mut Report<'_>) {
+/// What this version does not do about connections is never accepted and ignored.
+fn refuse_unbuilt(model: &Model, report: &mut Report<'_>) {
     for declared in &model.declarations {
-        if let (false, Some(loc)) = (declared.enforcement.mode.is_observe(), declared.mode) {
-            let message =
-                format!("this version does not have `mode = \"{}\"` yet", declared.enforcement.mode);
+        let Enforcement { mode, existing, posture, on_daemon_loss, .. } = declared.enforcement;
+        let Some(loc) = declared.mode.filter(|_| !mode.is_observe()) else { continue };
+        let unbuilt = [
+            (
+                existing != OnExisting::Keep,
+                format!("existing = \"{existing}\""),
+                "connections that are open when rules change go on; write \"keep\" or remove the key",
+            ),
+            (
+                posture != OnPosture::Report,
+                format!("posture = \"{posture}\""),
+                "what is not encrypted as demanded is reported; write \"report\" or remove the key",
+            ),
+            (
+                on_daemon_loss != OnDaemonLoss::Keep,
+                format!("on_daemon_loss = \"{on_daemon_loss}\""),
+                "with pins the last decision stands, without them nothing is denied; write \"keep\" or remove the key",
+            ),
+        ];
+        for (_, key, help) in unbuilt.into_iter().filter(|(asked, ..)| *asked) {
+            report.error(loc, format!("this version does not have `{key}` yet"), help.to_owned());
+        }
+        if declared.rules.iter().any(|rule| rule.direction.value == Direction::In) {
+            let message = format!(
+                "`mode = \"{mode}\"` decides connects that are made on this host; connections that are accepted here are \
+                 reported, and none is denied"
+            );
             let help =
-                "violations are reported, not prevented; write \"observe\" or remove the key".to_owned();
-            report.error(loc, message, help);
+                "set a mode where the clients run too, or have a firewall refuse other peers".to_owned();
+            report.warning(loc, message, help);
         }
     }
 }

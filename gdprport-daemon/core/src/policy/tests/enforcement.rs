@@ -28,13 +28,27 @@ fn errors(keys: &str) -> String {
 }
 
 #[rstest]
-#[case::warn("warn")]
-#[case::enforce("enforce")]
-fn a_mode_that_is_not_in_force_is_refused(#[case] mode: &str) {
-    let errors = errors(&format!("mode = \"{mode}\""));
-    let said = format!("policy.toml:5:8: error: this version does not have `mode = \"{mode}\"` yet");
-    assert!(errors.starts_with(&said), "{errors}");
-    assert!(errors.contains("write \"observe\" or remove the key"), "{errors}");
+#[case::existing("existing = \"reset\"", "write \"keep\"")]
+#[case::posture("posture = \"reset\"", "write \"report\"")]
+#[case::fail_open("on_daemon_loss = \"allow\"", "write \"keep\"")]
+#[case::fail_closed("on_daemon_loss = \"deny\"", "write \"keep\"")]
+fn what_no_kernel_does_yet_is_refused(#[case] key: &str, #[case] help: &str) {
+    for mode in ["warn", "enforce"] {
+        let errors = errors(&format!("mode = \"{mode}\"\nenforce = {{ {key} }}"));
+        let said = format!("policy.toml:5:8: error: this version does not have `{key}` yet");
+        assert!(errors.starts_with(&said) && errors.contains(help), "{errors}");
+    }
+    assert_eq!(errors("mode = \"enforce\"\nenforce = { on_unknown = \"deny\" }"), "");
+}
+
+#[test]
+fn that_accepting_is_not_decided_is_warned_of() {
+    let accepting = text("mode = \"enforce\"").replace("direction = \"out\"", "direction = \"in\"");
+    let policy = compile(&[source("policy.toml", &accepting)]).expect("warnings alone");
+    let warned: Vec<_> = policy.warnings().iter().map(|problem| problem.message.as_str()).collect();
+    assert!(warned.iter().any(|text| text.contains("none is denied")), "{warned:?}");
+    let connecting = compile(&[source("policy.toml", &text("mode = \"enforce\""))]).expect("a policy");
+    assert!(connecting.warnings().iter().all(|problem| !problem.message.contains("none is denied")));
 }
 
 #[test]

@@ -1,0 +1,62 @@
+//! How connects are decided in the kernel.
+
+use gdprport_core::figures::thousands;
+use serde::{Deserialize, Serialize};
+
+/// How connects to the ports with a mode are decided.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct EnforcementStatus {
+    /// Why nothing is decided, so that nothing is denied; `null` while it is.
+    pub error: Option<String>,
+    /// Whether this host translates addresses: a connect that no rule allows may then lead to a peer that one allows, and is
+    /// unknown.
+    #[serde(default)]
+    pub translates: bool,
+    /// Programs, users, groups and cgroups that appeared and found no room: what rules with patterns or names say of them is
+    /// unknown.
+    #[serde(default)]
+    pub unlisted: u64,
+    /// What was decided since the daemon started, or since one before it that it took over from.
+    pub decisions: Decisions,
+}
+
+/// What became of connects to ports with a mode: `asked = left + allowed + unknown + would_deny + denied + unsettled`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Decisions {
+    /// Connects to their numbers.
+    pub asked: u64,
+    /// Passed: no declaration with a mode is about this peer, or nothing was in force.
+    pub left: u64,
+    /// Passed: a rule allows them.
+    pub allowed: u64,
+    /// Passed: whether a rule allows them was not known in time.
+    pub unknown: u64,
+    /// Passed because of `mode = "warn"`.
+    pub would_deny: u64,
+    /// Denied.
+    pub denied: u64,
+    /// Passed undecided: policies changed too often meanwhile.
+    pub unsettled: u64,
+}
+
+impl EnforcementStatus {
+    /// What is not as the policy asks for, one short clause each.
+    pub(crate) fn defects(&self) -> impl Iterator<Item = String> {
+        let error = self
+            .error
+            .as_ref()
+            .map(|why| format!("not-enforcing: connects are not decided, nothing is denied: {why}"));
+        let decided = error.is_none();
+        let translated = (decided && self.translates).then(|| {
+            "not-enforcing in full: this host translates addresses, so that a connect which no rule allows is unknown".to_owned()
+        });
+        let unlisted = (decided && self.unlisted > 0).then(|| {
+            format!(
+                "not-enforcing in full: {} programs, users or cgroups found no room in the kernel's tables",
+                thousands(self.unlisted)
+            )
+        });
+        [error, translated, unlisted].into_iter().flatten()
+    }
+}

@@ -1,0 +1,92 @@
+//! The part of the status about connects that are decided in the kernel: what became of them, and each port with a mode.
+
+use std::borrow::Cow;
+
+use super::format::{counted, thousands};
+use super::screen::Screen;
+use super::table::{fact, title};
+use super::tone::Tone;
+use crate::control::api::{Decisions, EnforcementStatus, PortStatus};
+
+/// How connects are decided; nothing if no port asks for it. `ports`: those with a mode, each with the last number of its range.
+pub(super) fn enforcement(
+    status: Option<&EnforcementStatus>,
+    ports: &[(Cow<'_, PortStatus>, u16)],
+    screen: &Screen,
+) -> String {
+    let Some(status) = status else { return String::new() };
+    let EnforcementStatus { error, translates, unlisted, decisions } = status;
+    let remark = if error.is_some() {
+        "not in force: nothing is denied"
+    } else {
+        "in force for connects that are made here; what is accepted here is reported"
+    };
+    let mut text = title("ENFORCEMENT", remark);
+    let mut add = |name, tone, value: &str| text.push_str(&fact(name, tone, value, screen.width));
+    if let Some(error) = error {
+        add("error", Tone::Bad, error);
+    }
+    if *translates {
+        let what = "this host translates addresses: a connect that no rule allows is unknown, and passes unless \
+                    `on_unknown` is \"deny\"";
+        add("unknown", Tone::Warn, what);
+    }
+    if *unlisted > 0 {
+        let what = format!("{} that appeared found no room: unknown", counted(*unlisted, "value"));
+        add("no room", Tone::Warn, &what);
+    }
+    add("decided", Tone::Plain, &decided(decisions));
+    for (port, last) in ports {
+        let numbers =
+            if port.number == *last { port.number.to_string() } else { format!("{}-{last}", port.number) };
+        let mode = port.mode;
+        let counters = &port.counters;
+        let counts = format!(
+            "{mode} on {numbers}: {} denied, {} would be denied",
+            thousands(counters.denied),
+            thousands(counters.would_deny)
+        );
+        add(&port.name, Tone::Plain, &counts);
+    }
+    text
+}
+
+fn decided(decisions: &Decisions) -> String {
+    let Decisions { asked, left, allowed, unknown, would_deny, denied, unsettled } = *decisions;
+    let mut text = format!(
+        "{}: {} allowed, {} unknown and passed, {} would be denied, {} denied",
+        counted(asked, "connect"),
+        thousands(allowed),
+        thousands(unknown),
+        thousands(would_deny),
+        thousands(denied)
+    );
+    for (count, what) in [(left, "to peers without a mode"), (unsettled, "passed between two policies")] {
+        if count > 0 {
+            text.push_str(&format!(", {} {what}", thousands(count)));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_status_says_what_was_decided_and_what_is_not() {
+        let screen = Screen { width: 100, now: jiff::Timestamp::UNIX_EPOCH };
+        let decisions =
+            Decisions { asked: 1_215, allowed: 1_200, unknown: 3, denied: 12, ..Decisions::default() };
+        let status = EnforcementStatus { translates: true, decisions, ..EnforcementStatus::default() };
+        let shown = enforcement(Some(&status), &[], &screen);
+        for part in ["1,215 connects: 1,200 allowed", "12 denied", "accepted here is reported", "translates"]
+        {
+            assert!(shown.contains(part), "{part}: {shown}");
+        }
+        let broken = EnforcementStatus { error: Some("too many rules".to_owned()), ..status };
+        let shown = enforcement(Some(&broken), &[], &screen);
+        assert!(shown.contains("nothing is denied") && shown.contains("too many rules"), "{shown}");
+        assert_eq!(enforcement(None, &[], &screen), "");
+    }
+}
