@@ -2,7 +2,7 @@
 
 use gdprport_common::{
     CloseTail, FLAG_FIN_UNACKED, FLAG_GROUPED, FLAG_PEER_FIN, FLAG_PEER_FIN_UNKNOWN, FLAG_PEER_REPLIED,
-    FailTail, FlowTail, OpenTail,
+    FailTail, FlowTail, OpenTail, SOCKET_DENIED, SOCKET_UNKNOWN, SOCKET_WOULD_DENY,
 };
 use proptest::prelude::*;
 use zerocopy::IntoBytes as _;
