@@ -172,8 +172,8 @@ impl FindingId {
             ),
             Self::NotEnforcing => (
                 "Port that is not enforced",
-                "Violations were seen on a port whose mode does not prevent them. It is not found yet: no mode enforces.",
-                "Enforce the policy.",
+                "Connections that no rule allows were made on a port whose mode is to deny them.",
+                "See `gdprport daemon status` for what is not enforced or unknown.",
                 "Art. 32 GDPR",
                 Severity::Medium,
             ),

@@ -59,7 +59,7 @@ pub enum FindingId {
     ExceptionExpiring,
     /// Flows whose process is not known.
     UnattributedFlows,
-    /// A port whose mode is not `enforce` although violations were seen.
+    /// Connections that no rule allows were made on a port whose mode is `enforce`.
     NotEnforcing,
 }
 

@@ -6,6 +6,7 @@ mod changes;
 mod countries;
 mod coverage;
 mod encryption;
+mod enforced;
 mod listeners;
 mod records;
 mod rules;

@@ -1,12 +1,12 @@
 //! Every check, in the order of the findings.
 
 use super::{
-    certificates, changes, countries, coverage, encryption, listeners, records, rules, unused, usage, volume,
+    certificates, changes, countries, coverage, encryption, enforced, listeners, records, rules, unused,
+    usage, volume,
 };
 use crate::audit::context::Context;
 
-/// Runs every check. One finding has none: `not-enforcing` needs a mode that enforces, which a policy cannot have yet, so there is
-/// nothing that anybody asked for.
+/// Runs every check.
 pub(in crate::audit) fn all(context: &mut Context<'_>) {
     listeners::check(context);
     unused::listeners(context);
@@ -19,4 +19,5 @@ pub(in crate::audit) fn all(context: &mut Context<'_>) {
     volume::check(context);
     coverage::check(context);
     changes::check(context);
+    enforced::check(context);
 }

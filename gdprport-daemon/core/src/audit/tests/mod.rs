@@ -5,6 +5,7 @@ mod count;
 mod countries;
 mod coverage;
 mod encryption;
+mod enforced;
 mod exceptions;
 mod listeners;
 mod proposals;

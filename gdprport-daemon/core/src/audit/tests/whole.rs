@@ -121,7 +121,7 @@ pub(super) fn wrong() -> World {
     world
 }
 
-/// All but those that a policy cannot ask for yet.
+/// All but what a policy has to ask for.
 #[test]
 fn everything_that_is_wrong_is_found() {
     let audit = wrong().audit();
