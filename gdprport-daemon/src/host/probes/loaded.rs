@@ -185,7 +185,6 @@ impl Probes {
     ///
     /// # Errors
     /// As for [`Self::watch`].
-    #[cfg_attr(not(test), expect(dead_code, reason = "as in `enforce`"))]
     pub(crate) fn decide(&mut self, ports: impl IntoIterator<Item = u16>) -> Result<(), LoadError> {
         let watched = self.watched.clone();
         let decided = ascending(ports.into_iter().filter(|port| watched.binary_search(port).is_ok()));
@@ -212,7 +211,6 @@ impl Probes {
 
     /// The tables by which connects are decided.
     #[must_use]
-    #[cfg_attr(not(test), expect(dead_code, reason = "as in `enforce`"))]
     pub(crate) const fn enforce(&mut self) -> &mut EnforceMaps {
         &mut self.enforce
     }

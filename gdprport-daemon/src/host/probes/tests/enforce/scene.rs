@@ -91,7 +91,7 @@ impl Scene {
             ..Known::default()
         };
         let clock = Clock { now: Timestamp::now(), boot_ns: boottime_ns() };
-        lower(&active, &known, clock, self.fingerprint(), self.generation).expect("it fits")
+        lower(&active, &known, clock, self.fingerprint(), self.generation).expect("it fits").0
     }
 
     /// Puts tables in force instead of those before.
