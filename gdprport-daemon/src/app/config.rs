@@ -11,9 +11,11 @@ mod tests;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use gdprport_core::container::ShownLabels;
+use gdprport_core::delivery::{Delivery, Sink};
 use gdprport_core::flow::Limits;
 use gdprport_core::ledger::TallyLimits;
 use gdprport_core::sensor::{self, Sensor};
@@ -66,6 +68,8 @@ pub(crate) struct Config {
     undecided_bytes: Option<usize>,
     /// Whether there is a receiver on the network.
     sinks: bool,
+    /// The sinks, by name and TCP port.
+    sink_ports: Vec<(Arc<str>, u16)>,
 }
 
 /// What the daemon needs before the first flow, in bytes: its own pages, the kernel side's maps (which are charged to
@@ -139,7 +143,20 @@ impl Config {
     /// If it exists and cannot be read or understood, or if others than root can change it.
     pub(crate) fn load(path: &Path, trust: Trust) -> Result<Self, ConfigError> {
         match configuration::read(path, trust == Trust::Anyone)? {
-            Some(source) => Sensor::parse(source).map(Self::of).map_err(ConfigError::Invalid),
+            Some(source) => {
+                // What is wrong with a sink is the deliverer's to say.
+                let sinks = Delivery::parse(source.clone()).unwrap_or_default().sinks;
+                let ports = |sink: &Sink| {
+                    sink.target
+                        .tcp_ports()
+                        .into_iter()
+                        .map(|port| (Arc::clone(&sink.name), port))
+                        .collect::<Vec<_>>()
+                };
+                let sink_ports = sinks.iter().flat_map(ports).collect();
+                let config = Sensor::parse(source).map(Self::of).map_err(ConfigError::Invalid)?;
+                Ok(Self { sink_ports, ..config })
+            }
             None => Ok(Self::default()),
         }
     }
@@ -188,6 +205,7 @@ impl Config {
             flows: number(limits.flows),
             undecided_bytes: number(limits.undecided_bytes),
             sinks: has_sinks,
+            sink_ports: Vec::new(),
         }
     }
 
@@ -195,6 +213,12 @@ impl Config {
     #[must_use]
     pub(crate) const fn has_sinks(&self) -> bool {
         self.sinks
+    }
+
+    /// The sinks of the deliverer, by name and TCP port.
+    #[must_use]
+    pub(crate) fn sink_ports(&self) -> &[(Arc<str>, u16)] {
+        &self.sink_ports
     }
 
     /// Sizes of the kernel side's maps.

@@ -61,6 +61,8 @@ pub(super) struct Enforcer {
     /// Values that found no room.
     unlisted: u64,
     seconds: u32,
+    /// The deliverer's sinks, by name and TCP port.
+    sinks: Vec<(Arc<str>, u16)>,
 }
 
 /// Why no tables are in force.
@@ -101,6 +103,12 @@ const fn decided(tally: EnforceTally) -> Decisions {
 }
 
 impl Enforcer {
+    /// One that has nothing decided yet. `sinks`: the deliverer's, by name and TCP port.
+    #[must_use]
+    pub(super) fn new(sinks: &[(Arc<str>, u16)]) -> Self {
+        Self { sinks: sinks.to_vec(), ..Self::default() }
+    }
+
     /// Puts the active policy in force. What a previous daemon left is replaced by it, or removed.
     pub(super) fn begin(&mut self, monitor: &mut Monitor<Probes>) {
         self.translates = has_modes(monitor.active_policy.policy()) && nat::translates();
@@ -171,8 +179,18 @@ impl Enforcer {
             error: self.error.clone(),
             translates: self.translates,
             unlisted: self.unlisted,
+            sinks: self.decided_sinks(policy).cloned().collect(),
             decisions: decided(decisions),
         })
+    }
+
+    /// Sinks whose port has a mode: unless a rule allows the deliverer, its events do not leave.
+    fn decided_sinks<'a>(&'a self, policy: &'a Policy) -> impl Iterator<Item = &'a Arc<str>> {
+        let is_decided = |number: u16| {
+            let mut ports = policy.watched().filter(|port| !port.enforcement.mode.is_observe());
+            ports.any(|port| port.number == number)
+        };
+        self.sinks.iter().filter(move |(_, port)| is_decided(*port)).map(|(name, _)| name)
     }
 
     /// Makes tables of what is known now, and puts them in force.
@@ -188,6 +206,12 @@ impl Enforcer {
         }
         match self.put_in_force(monitor) {
             Ok(()) => {
+                for sink in self.decided_sinks(monitor.active_policy.policy()) {
+                    tracing::warn!(
+                        %sink,
+                        "the policy decides connects to the port of this sink: see that a rule allows gdprport-deliver"
+                    );
+                }
                 if self.error.take().is_some() {
                     tracing::info!("connects are decided by the policy again");
                 }

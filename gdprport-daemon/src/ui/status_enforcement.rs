@@ -15,7 +15,7 @@ pub(super) fn enforcement(
     screen: &Screen,
 ) -> String {
     let Some(status) = status else { return String::new() };
-    let EnforcementStatus { error, translates, unlisted, decisions } = status;
+    let EnforcementStatus { error, translates, unlisted, sinks, decisions } = status;
     let remark = if error.is_some() {
         "not in force: nothing is denied"
     } else {
@@ -34,6 +34,11 @@ pub(super) fn enforcement(
     if *unlisted > 0 {
         let what = format!("{} that appeared found no room: unknown", counted(*unlisted, "value"));
         add("no room", Tone::Warn, &what);
+    }
+    if !sinks.is_empty() {
+        let what =
+            format!("the ports of {} are decided: see that a rule allows gdprport-deliver", sinks.join(", "));
+        add("sinks", Tone::Warn, &what);
     }
     add("decided", Tone::Plain, &decided(decisions));
     for (port, last) in ports {

@@ -17,6 +17,7 @@ mod loki;
 mod nats;
 mod otlp;
 mod over_http;
+mod ports;
 mod scalar;
 mod secret;
 mod servers;

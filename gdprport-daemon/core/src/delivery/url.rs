@@ -97,6 +97,13 @@ impl HttpUrl {
         Self { text: format!("{base}{path}{query}").into(), ..self.clone() }
     }
 
+    /// The port that is written, or the usual one of the scheme.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        let written = self.text[..self.path].rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+        written.unwrap_or(if self.is_https { 443 } else { 80 })
+    }
+
     /// Whether it is this host's own: what is sent there leaves on no wire.
     #[must_use]
     pub fn is_loopback(&self) -> bool {

@@ -1,5 +1,7 @@
 //! How connects are decided in the kernel.
 
+use std::sync::Arc;
+
 use gdprport_core::figures::thousands;
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +18,9 @@ pub(crate) struct EnforcementStatus {
     /// unknown.
     #[serde(default)]
     pub unlisted: u64,
+    /// The deliverer's sinks whose port has a mode: unless a rule allows the deliverer, what is for them does not leave.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sinks: Vec<Arc<str>>,
     /// What was decided since the daemon started, or since one before it that it took over from.
     pub decisions: Decisions,
 }

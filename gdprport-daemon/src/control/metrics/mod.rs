@@ -7,6 +7,7 @@ mod control;
 mod coverage;
 mod daemon;
 mod deliverer;
+mod enforcement;
 mod events;
 mod family;
 mod hooks;

@@ -1,7 +1,9 @@
 //! All metrics of the sensor, from one status.
 
 use super::family::Family;
-use super::{control, coverage, daemon, events, hooks, ledger, owners, policy, ports, spool, volumes};
+use super::{
+    control, coverage, daemon, enforcement, events, hooks, ledger, owners, policy, ports, spool, volumes,
+};
 use crate::control::api::Status;
 
 /// Every metric of the sensor; one of which nothing is known has no value.
@@ -9,6 +11,7 @@ use crate::control::api::Status;
 pub(crate) fn sensor(status: &Status) -> Vec<Family> {
     let mut all = daemon::metrics(status);
     all.extend(policy::metrics(&status.policy));
+    all.extend(enforcement::metrics(status.enforcement.as_ref()));
     all.extend(ports::metrics(&status.ports));
     all.extend(volumes::metrics(&status.volumes));
     all.extend(events::metrics(status));
