@@ -114,7 +114,7 @@ fn only_the_declared_program_connects_whatever_it_is_called() {
 }
 
 #[test]
-fn a_user_is_told_from_another_by_name() {
+fn a_user_is_known_by_name_and_others_are_denied() {
     let scene = Scene::new();
     let (program, games, backup) = (client(), User::games(), User::backup());
     let daemon = Daemon::with(scene.policy("enforce", &format!("{}, user = \"games\"", exe(&program))));

@@ -8,6 +8,7 @@
 //! source for cgroups that are gone), from the kernel by handle, and from one walk over the hierarchy where
 //! handles are refused (they need `CAP_DAC_READ_SEARCH`).
 
+mod ids;
 mod task;
 
 use std::io;
@@ -386,14 +387,6 @@ impl Cgroups {
                 open.push(path);
             }
         }
-    }
-
-    /// The ids of every directory of the hierarchy, and of its root; at most [`WALK_CAP`].
-    pub(super) fn ids(&mut self) -> Vec<u64> {
-        self.walked_ns = None;
-        self.walk(0);
-        let known = self.known.keys().copied();
-        known.chain((self.root_id != 0).then_some(self.root_id)).collect()
     }
 
     /// How many paths were forgotten because the cache was full.

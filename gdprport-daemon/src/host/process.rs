@@ -10,6 +10,7 @@ mod entries;
 mod evidence;
 mod executable;
 mod existing;
+mod known;
 mod proc_owner;
 mod proc_tasks;
 mod resolve;

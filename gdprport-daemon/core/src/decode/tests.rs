@@ -191,7 +191,7 @@ fn failed_connects_are_distinguished() {
 }
 
 #[test]
-fn what_the_policy_denied_is_told_apart_from_other_denials() {
+fn what_the_policy_denied_is_not_taken_for_another_denial() {
     let fail = |decision| {
         let record = FlowRecord { decision, ..record(RecordKind::Denied) };
         match decode(record.as_bytes()) {

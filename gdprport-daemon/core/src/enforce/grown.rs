@@ -12,10 +12,9 @@ use gdprport_common::{
 };
 
 use super::fingerprint::Fingerprint;
-use super::known::Cgroup;
-use super::lower::{executable, group, keyed, user};
+use super::known::{Cgroup, executable, group, user};
 use super::parts::Part;
-use super::rules::Buckets;
+use super::rules::{Buckets, keyed};
 use super::tables::TooLarge;
 use crate::model::Process;
 

@@ -69,3 +69,18 @@ impl Clock {
         u64::try_from(at.max(0)).unwrap_or(u64::MAX).min(u64::MAX - 1)
     }
 }
+
+/// A process of which only the executable is known.
+pub(super) fn executable(path: Arc<str>) -> Process {
+    Process { exe: Some(path), ..Process::UNKNOWN }
+}
+
+/// A process of which only the user is known; whose name may not be known yet.
+pub(super) fn user(uid: u32, name: Option<Option<Arc<str>>>) -> Process {
+    Process { uid, names_pending: name.is_none(), user: name.flatten(), ..Process::UNKNOWN }
+}
+
+/// The same of a group.
+pub(super) fn group(gid: u32, name: Option<Option<Arc<str>>>) -> Process {
+    Process { gid, names_pending: name.is_none(), group: name.flatten(), ..Process::UNKNOWN }
+}

@@ -5,17 +5,15 @@ use std::sync::Arc;
 
 use gdprport_common::{
     ENFORCE_CGROUP, ENFORCE_EXE, ENFORCE_GID, ENFORCE_PARTS, ENFORCE_UID, EnforceClassKey, EnforcePortKey,
-    EnforceRule, EnforceRuleKey,
 };
 
 use super::fingerprint::Fingerprint;
 use super::grown::Grown;
-use super::known::{Cgroup, Clock, Known};
+use super::known::{Cgroup, Clock, Known, executable, group, user};
 use super::parts::Part;
 use super::peers::Peers;
-use super::rules::{Buckets, Demands, Rows};
+use super::rules::{Buckets, Demands, Rows, keyed};
 use super::tables::{Tables, TooLarge};
-use crate::model::Process;
 use crate::policy::{ActivePolicy, CompiledRule, Pattern, Policy, PortClaim, ProcessKey};
 
 /// Lowers the policy of the ports with a mode to the tables of a generation, which is not 0. The tables may grow with what
@@ -112,12 +110,6 @@ pub fn expected(policy: &Policy) -> Known {
     }
 }
 
-/// Rows with the keys of a generation.
-pub(super) fn keyed(generation: u32, rows: Rows) -> Vec<(EnforceRuleKey, EnforceRule)> {
-    let key = |bucket, classes| EnforceRuleKey { generation, bucket, classes };
-    rows.into_iter().map(|((bucket, classes), rule)| (key(bucket, classes), rule)).collect()
-}
-
 /// What a rule asks of each part.
 fn demands(parts: &mut [Part; ENFORCE_PARTS], rule: &CompiledRule) -> Demands {
     let spec = rule.process.as_deref();
@@ -160,19 +152,4 @@ fn list_values(
         parts[ENFORCE_CGROUP].list([cgroup.id, 0], &cgroup.member())?;
     }
     Ok(())
-}
-
-/// A process of which only the executable is known.
-pub(super) fn executable(path: Arc<str>) -> Process {
-    Process { exe: Some(path), ..Process::UNKNOWN }
-}
-
-/// A process of which only the user is known; whose name may not be known yet.
-pub(super) fn user(uid: u32, name: Option<Option<Arc<str>>>) -> Process {
-    Process { uid, names_pending: name.is_none(), user: name.flatten(), ..Process::UNKNOWN }
-}
-
-/// The same of a group.
-pub(super) fn group(gid: u32, name: Option<Option<Arc<str>>>) -> Process {
-    Process { gid, names_pending: name.is_none(), group: name.flatten(), ..Process::UNKNOWN }
 }

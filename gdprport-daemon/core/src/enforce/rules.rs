@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use gdprport_common::{CLASS_UNKNOWN, ENFORCE_EXE, ENFORCE_FOREVER, ENFORCE_PARTS, EnforceRule, EnforceStep};
+use gdprport_common::{
+    CLASS_UNKNOWN, ENFORCE_EXE, ENFORCE_FOREVER, ENFORCE_PARTS, EnforceRule, EnforceRuleKey, EnforceStep,
+};
 
 use super::known::Clock;
 use super::parts::{DemandId, Part};
@@ -30,6 +32,12 @@ type Classes = Vec<(u32, bool)>;
 
 /// What rules say, by bucket and classes.
 pub(super) type Rows = BTreeMap<(u32, [u32; ENFORCE_PARTS]), EnforceRule>;
+
+/// Rows with the keys of a generation.
+pub(super) fn keyed(generation: u32, rows: Rows) -> Vec<(EnforceRuleKey, EnforceRule)> {
+    let key = |bucket, classes| EnforceRuleKey { generation, bucket, classes };
+    rows.into_iter().map(|((bucket, classes), rule)| (key(bucket, classes), rule)).collect()
+}
 
 /// A rule in its buckets.
 struct Placed {
