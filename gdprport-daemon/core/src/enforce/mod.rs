@@ -2,9 +2,9 @@
 //!
 //! Belongs here: lowering the policy of the ports with a mode (`lower`: `parts` gives values of an identity their classes,
 //! `rules` puts rules into buckets, `peers` says which buckets an address reaches), the tables (`tables`) within their
-//! bounds, and `decide`, which reads them as a kernel program can: by look-ups, in
-//! bounded steps; `grown` adds what becomes known while they are in use. Layouts are `gdprport_common`'s. Writing the
-//! tables, and keeping what they know of the host current, is the daemon's.
+//! bounds, `grown`, which adds what becomes known while they are in use, and `decide`, which reads them as a kernel program
+//! can: by look-ups, in bounded steps. Layouts are `gdprport_common`'s. Writing the tables, and looking at the host, is the
+//! daemon's.
 //!
 //! What the tables say is what the evaluator (`crate::policy`) says at that moment of the same facts, but for one thing: the
 //! kernel may know less, and then says *unknown*, never anything else.
