@@ -264,6 +264,7 @@ fn closes() -> impl FnMut(u64) -> FlowEvent {
                 rtt_us: Some(30),
                 retransmits: Some(0),
                 outcome: Outcome::Closed,
+                would_deny: false,
             },
             process: Some(Shared::clone(&client)),
             peer_process: Some(Shared::clone(&server)),

@@ -29,6 +29,9 @@ const ACCOUNTS_EVERY: u32 = 300;
 /// How many cgroups may appear until the tables are made again, without those that are gone.
 const CGROUPS: usize = 2_048;
 
+/// How often it is tried again what had no room or failed, in seconds.
+const AGAIN_EVERY: u32 = 60;
+
 /// How often it is looked whether this host translates addresses, in seconds.
 const NAT_EVERY: u32 = 10;
 
@@ -145,10 +148,10 @@ impl Enforcer {
         if self.grown.is_none() {
             return;
         }
-        let mut new: Vec<New> = self.pending.iter().copied().map(New::Cgroup).collect();
+        let new: Vec<New> = self.pending.iter().copied().map(New::Cgroup).collect();
         let late = self.accounts.iter().filter(|(_, name)| name.is_none()).map(|(account, _)| *account);
         let late: Vec<Account> = late.collect();
-        self.list(std::mem::take(&mut new), monitor);
+        self.list(new, monitor);
         self.relist(&late, monitor);
     }
 
@@ -162,8 +165,14 @@ impl Enforcer {
             self.translates = !self.translates;
             self.due = true;
         }
+        if (self.error.is_some() || self.unlisted > 0) && self.seconds.is_multiple_of(AGAIN_EVERY) {
+            return self.make(monitor);
+        }
         if self.grown.is_none() {
             return;
+        }
+        if !self.pending.is_empty() || self.accounts.values().any(Option::is_none) {
+            self.names_came(monitor);
         }
         if self.seconds.is_multiple_of(ACCOUNTS_EVERY) {
             let all: Vec<Account> = self.accounts.keys().copied().collect();
@@ -204,7 +213,17 @@ impl Enforcer {
             }
             return;
         }
-        match self.put_in_force(monitor) {
+        let mut done = self.put_in_force(monitor);
+        if let Err(NotInForce::Kernel(EnforceError::NoRoom { .. })) = done {
+            tracing::warn!(
+                "the kernel's tables have no room for two policies at once: nothing is decided for a moment"
+            );
+            done = self
+                .leave_nothing(monitor)
+                .map_err(NotInForce::from)
+                .and_then(|()| self.put_in_force(monitor));
+        }
+        match done {
             Ok(()) => {
                 for sink in self.decided_sinks(monitor.active_policy.policy()) {
                     tracing::warn!(
@@ -250,7 +269,7 @@ impl Enforcer {
         monitor.evidence.kernel.decide(ports)?;
         // Nobody reads them any more.
         monitor.evidence.kernel.enforce().remove_others(generation)?;
-        self.grown = Some(grown);
+        (self.grown, self.unlisted) = (Some(grown), 0);
         Ok(())
     }
 
@@ -280,12 +299,11 @@ impl Enforcer {
                     });
                 }
                 New::Cgroup(id) => {
-                    self.cgroups += 1;
                     let now = monitor.evidence.resolver.cgroup_now(id);
+                    let was_pending = self.pending.remove(&id);
+                    self.cgroups += usize::from(!was_pending);
                     if now.pending {
                         self.pending.insert(id);
-                    } else {
-                        self.pending.remove(&id);
                     }
                     self.add(monitor, |grown| grown.cgroup(&now.cgroup));
                 }
