@@ -111,6 +111,7 @@ fn only_the_declared_program_connects_whatever_it_is_called() {
     assert_eq!(violation.text("flow.outcome"), "denied-by-policy", "{}", violation.line());
     assert_eq!(violation.reasons(), ["undeclared-process"], "{}", violation.line());
     daemon.stop();
+    assert_eq!(of(&other.path()), Seen::Connected, "nothing is left");
 }
 
 #[test]
@@ -136,6 +137,23 @@ fn a_unit_that_begins_later_is_known_once_it_was_seen() {
     let of = |cgroup| connect(&program.path(), scene.port(), Place::default().cgroup(cgroup));
     assert_eq!(of(&unit), Seen::Connected);
     wait::until("the other unit is denied", || of(&other) == Seen::Denied);
+    daemon.stop();
+}
+
+/// A pattern is compared by the daemon: what it has not met is unknown, and passes.
+#[test]
+fn a_program_is_compared_with_patterns_once_it_was_met() {
+    let scene = Scene::new();
+    let (program, other) = (client(), client());
+    let directory = program.path().parent().expect("a directory").display().to_string();
+    let mut daemon = Daemon::with(scene.policy("enforce", &format!("exe = \"{directory}/cl*\"")));
+    let of = |path: &Path| connect(path, scene.port(), Place::default());
+    assert_eq!(of(&other.path()), Seen::Connected, "the first of its kind");
+    let event = daemon.log.wait("its violation", |event| event.is("violation", scene.port()));
+    assert_eq!(event.text("flow.outcome"), "established", "{}", event.line());
+    wait::until("the next is denied", || of(&other.path()) == Seen::Denied);
+    assert_eq!(of(&program.path()), Seen::Connected);
+    assert!(daemon.status()["enforcement"]["decisions"]["unknown"].as_u64() > Some(0));
     daemon.stop();
 }
 
