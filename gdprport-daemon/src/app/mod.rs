@@ -66,4 +66,6 @@ pub(crate) use scan::{Look, Progress, Watch, host_name, look, look_at_all, watch
 pub(crate) use unpin::{DEFAULT_PINS, Ending, Unpinned, unpin};
 
 // What `RunOptions` is made of.
+pub(crate) use crate::host::brake::Brake;
+pub(crate) use crate::host::probes::{Released, release};
 pub(crate) use crate::sink::{Format, Render};

@@ -4,6 +4,7 @@
 //! Belongs here: reading the machine. What the readings prove is decided in `core`.
 
 mod accounts;
+pub(crate) mod brake;
 mod cache;
 pub(crate) mod cgroup;
 pub(crate) mod clock;

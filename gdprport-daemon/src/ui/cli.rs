@@ -5,6 +5,7 @@
 mod apply;
 mod audit;
 mod deliver;
+mod enforce;
 mod evidence;
 mod explain;
 mod flows;
@@ -32,6 +33,7 @@ use crate::app::{Config, DEFAULT_PINS};
 pub(super) use apply::ApplyArgs;
 pub(super) use audit::AuditArgs;
 pub(super) use deliver::{DeliverArgs, SinkArgs, SinkCommand};
+pub(super) use enforce::{EnforceCommand, OffArgs, OnArgs};
 pub(super) use evidence::{EraseArgs, EvidenceCommand, ExportArgs, RotateKeyArgs, VerifyArgs};
 pub(super) use explain::{ExplainArgs, MadeUp};
 pub(super) use flows::FlowsArgs;
@@ -170,6 +172,9 @@ compared; there need be none."
     /// Ask the deliverer how its sinks are, or test a receiver.
     #[command(subcommand, after_help = deliver::SINK_EXAMPLES)]
     Sink(SinkCommand),
+    /// The emergency brake: let every connection pass, whatever the policy says; needs no daemon.
+    #[command(subcommand)]
+    Enforce(EnforceCommand),
     /// Verify the evidence log of a host, print its checkpoint or key, erase entries, or rotate its key; needs no daemon.
     #[command(subcommand, after_help = evidence::EXAMPLES)]
     Evidence(EvidenceCommand),

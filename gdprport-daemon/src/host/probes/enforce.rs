@@ -23,7 +23,7 @@ const PEERS: &str = "ENFORCE_PEERS";
 const STEPS: &str = "ENFORCE_STEP_LISTS";
 const CLASSES: &str = "ENFORCE_CLASSES";
 const RULES: &str = "ENFORCE_RULES";
-const ACTIVE: &str = "ENFORCE_ACTIVE";
+pub(super) const ACTIVE: &str = "ENFORCE_ACTIVE";
 const KEY: &str = "ENFORCE_KEY";
 
 /// Entries that each table has room for. It is fixed while the kernel side is loaded.

@@ -1,5 +1,6 @@
 //! The kernel side: loading the programs, attaching their hooks, and the maps and ring buffer behind them.
 
+mod brake;
 mod btf;
 pub(crate) mod catalog;
 mod combine;
@@ -21,6 +22,7 @@ mod takeover;
 mod tests;
 pub(super) mod tracefs;
 
+pub(crate) use brake::{Released, release};
 pub(crate) use enforce::{EnforceError, EnforceRoom};
 pub(crate) use error::LoadError;
 pub(crate) use load::{HookStatus, Sizes};

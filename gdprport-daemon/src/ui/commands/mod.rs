@@ -6,6 +6,7 @@ mod audit;
 mod check;
 mod deliver;
 mod diff;
+mod enforce;
 mod events;
 mod evidence;
 mod explain;
@@ -98,6 +99,7 @@ pub(super) fn run(cli: Cli) -> anyhow::Result<Exit> {
         }
         TopCommand::Audit(args) => audit::run(args, &client, cli.json, cli.color, &mut out),
         TopCommand::Report(args) => report::run(&args, cli.json, cli.color, &mut out),
+        TopCommand::Enforce(command) => enforce::run(&command, &client, &mut out),
         TopCommand::Evidence(command) => evidence::run(command, &client, cli.json, &mut out),
         TopCommand::Scan(args) => scan::run(&args, cli.json, cli.color, &mut out),
         TopCommand::Doctor => {
