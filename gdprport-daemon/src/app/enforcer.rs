@@ -18,6 +18,7 @@ use jiff::Timestamp;
 
 use super::monitor::Monitor;
 use crate::control::api::{Decisions, EnforcementStatus};
+use crate::host::brake::{Brake, Pulled};
 use crate::host::clock::boottime_ns;
 use crate::host::nat;
 use crate::host::probes::{EnforceError, EnforceRoom, LoadError, Probes};
@@ -46,8 +47,11 @@ enum Account {
 const ACCOUNTS: usize = 16_384;
 
 /// Has connects decided.
-#[derive(Default)]
 pub(super) struct Enforcer {
+    /// While it is pulled, none are.
+    brake: Brake,
+    /// Since when it is.
+    pulled: Option<Pulled>,
     /// The tables in force; `None`: none are.
     grown: Option<Grown>,
     /// Why none are, although the policy asks for it.
@@ -75,6 +79,8 @@ enum NotInForce {
     TooLarge(#[from] gdprport_core::enforce::TooLarge),
     #[error(transparent)]
     Kernel(#[from] EnforceError),
+    #[error("{0}")]
+    Braked(String),
 }
 
 impl From<LoadError> for NotInForce {
@@ -108,8 +114,21 @@ const fn decided(tally: EnforceTally) -> Decisions {
 impl Enforcer {
     /// One that has nothing decided yet. `sinks`: the deliverer's, by name and TCP port.
     #[must_use]
-    pub(super) fn new(sinks: &[(Arc<str>, u16)]) -> Self {
-        Self { sinks: sinks.to_vec(), ..Self::default() }
+    pub(super) fn new(brake: Brake, sinks: &[(Arc<str>, u16)]) -> Self {
+        Self {
+            brake,
+            pulled: None,
+            sinks: sinks.to_vec(),
+            grown: None,
+            error: None,
+            due: false,
+            translates: false,
+            pending: BTreeSet::new(),
+            accounts: BTreeMap::new(),
+            cgroups: 0,
+            unlisted: 0,
+            seconds: 0,
+        }
     }
 
     /// Puts the active policy in force. What a previous daemon left is replaced by it, or removed.
@@ -161,6 +180,9 @@ impl Enforcer {
             return;
         }
         self.seconds = self.seconds.wrapping_add(1);
+        if self.brake.pulled() != self.pulled {
+            return self.make(monitor);
+        }
         if self.seconds.is_multiple_of(NAT_EVERY) && nat::translates() != self.translates {
             self.translates = !self.translates;
             self.due = true;
@@ -213,7 +235,11 @@ impl Enforcer {
             }
             return;
         }
-        let mut done = self.put_in_force(monitor);
+        self.pulled = self.brake.pulled();
+        let mut done = match &self.pulled {
+            Some(pulled) => Err(NotInForce::Braked(pulled.to_string())),
+            None => self.put_in_force(monitor),
+        };
         if let Err(NotInForce::Kernel(EnforceError::NoRoom { .. })) = done {
             tracing::warn!(
                 "the kernel's tables have no room for two policies at once: nothing is decided for a moment"

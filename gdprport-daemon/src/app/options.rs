@@ -9,6 +9,7 @@ use super::privacy::PrivacyError;
 use super::remedy::with_remedy;
 use crate::control::server::BindError;
 use crate::control::server::scrapes::ListenError;
+use crate::host::brake::Brake;
 use crate::host::probes::LoadError;
 use crate::ledger::{InUse, Settings as LedgerSettings};
 use crate::sink::evidence::EvidenceSettings;
@@ -23,6 +24,8 @@ pub(crate) struct RunOptions {
     pub trust: Trust,
     /// Sizes and intervals.
     pub config: Config,
+    /// While it is pulled nothing is denied.
+    pub brake: Brake,
     pub socket: PathBuf,
     /// What to write to standard output, if anything.
     pub stdout: Option<Format>,

@@ -2,6 +2,7 @@
 //!
 //! It stands beside the configuration, where only root writes.
 
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,19 @@ pub(crate) struct Pulled {
     pub(crate) since: Option<Timestamp>,
     /// Why, as somebody wrote it; empty if nobody did.
     pub(crate) why: String,
+}
+
+impl fmt::Display for Pulled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("somebody has pulled the emergency brake")?;
+        if let Some(since) = self.since {
+            write!(f, " at {since:.0}")?;
+        }
+        if !self.why.is_empty() {
+            write!(f, " ({})", self.why)?;
+        }
+        f.write_str("; `sudo gdprport enforce on` lets it go")
+    }
 }
 
 impl Brake {

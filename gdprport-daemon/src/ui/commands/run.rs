@@ -19,7 +19,7 @@ use super::super::scan::First;
 use super::super::screen::{choice, columns};
 use super::files::policy_files;
 use crate::app::{
-    self, Config, FirstLookTo, Format, PolicyError, PolicyFiles, Render, RunError, RunOptions, Trust,
+    self, Brake, Config, FirstLookTo, Format, PolicyError, PolicyFiles, Render, RunError, RunOptions, Trust,
 };
 
 /// Runs the daemon in the foreground until a signal stops it.
@@ -48,6 +48,7 @@ pub(super) fn daemon(args: RunArgs, socket: PathBuf, color: Color) -> anyhow::Re
         policy,
         trust,
         config,
+        brake: Brake::beside(&args.config),
         socket,
         stdout,
         file,
