@@ -52,6 +52,30 @@ pub const EXE_PATH: u32 = 1;
 /// In [`EnforceExe::state`]: the process saw to it that it is not known.
 pub const EXE_WITHHELD: u32 = 2;
 
+/// Which generation of the tables is in force. One that is on trial gives way by itself, whether there is a daemon or not.
+///
+/// It is written word by word, so that a reader may find some of the fields before and some after: whoever writes it sees to it
+/// that all combinations name a generation that may be in force.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EnforceInForce {
+    /// It; 0: nothing is decided.
+    pub generation: u32,
+    /// The one that takes its place; 0: nothing is decided then.
+    pub then: u32,
+    /// When, in nanoseconds of `CLOCK_BOOTTIME`; 0: never.
+    pub until_ns: u64,
+}
+
+impl EnforceInForce {
+    /// The generation in force at this time.
+    #[must_use]
+    #[inline(always)]
+    pub const fn at(&self, now_ns: u64) -> u32 {
+        if self.until_ns != 0 && now_ns >= self.until_ns { self.then } else { self.generation }
+    }
+}
+
 /// Key of a port that is decided.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -205,6 +229,8 @@ pub struct EnforceTally {
 #[cfg(feature = "user")]
 mod user {
     // SAFETY: repr(C) structs of integers, sized without padding (asserted below), every bit pattern valid.
+    unsafe impl aya::Pod for super::EnforceInForce {}
+    // SAFETY: as above.
     unsafe impl aya::Pod for super::EnforcePortKey {}
     // SAFETY: as above.
     unsafe impl aya::Pod for super::EnforcePort {}
@@ -227,5 +253,6 @@ const _: () = {
     assert!(size_of::<EnforcePeerKey>() == 28 && size_of::<EnforcePeer>() == 12);
     assert!(size_of::<EnforceStepsKey>() == 8 && size_of::<EnforceSteps>() == 72);
     assert!(size_of::<EnforceClassKey>() == 24 && size_of::<EnforceRuleKey>() == 24);
+    assert!(size_of::<EnforceInForce>() == 16);
     assert!(size_of::<EnforceRule>() == 16 && size_of::<EnforceExe>() == 24);
 };

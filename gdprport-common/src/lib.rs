@@ -26,8 +26,8 @@ pub use enforce::{
     CLASS_FIRST, CLASS_UNKNOWN, CLASS_UNLISTED, CLASS_WITHHELD, ENFORCE_CGROUP, ENFORCE_DENY,
     ENFORCE_DENY_UNKNOWN, ENFORCE_EXE, ENFORCE_FOREVER, ENFORCE_GID, ENFORCE_OPEN, ENFORCE_PARTS,
     ENFORCE_STEPS, ENFORCE_STEPS_CHAIN, ENFORCE_UID, ENFORCE_WARN, EXE_PATH, EXE_UNKNOWN, EXE_WITHHELD,
-    EnforceClassKey, EnforceExe, EnforcePeer, EnforcePeerKey, EnforcePort, EnforcePortKey, EnforceRule,
-    EnforceRuleKey, EnforceStep, EnforceSteps, EnforceStepsKey, EnforceTally,
+    EnforceClassKey, EnforceExe, EnforceInForce, EnforcePeer, EnforcePeerKey, EnforcePort, EnforcePortKey,
+    EnforceRule, EnforceRuleKey, EnforceStep, EnforceSteps, EnforceStepsKey, EnforceTally,
 };
 pub use exec::{ExecHeader, ExecRecord, FILE_CAP, FileState, KernelOffsets, MountOwner};
 pub use overload::{

@@ -116,18 +116,18 @@ unsafe fn decide_family(ctx: *mut bpf_sock_addr, family: u8, caller: &Caller) ->
         add(&raw mut (*tally).asked, 1);
         let sk = socket(ctx);
         let Some(active) = ENFORCE_ACTIVE.get_ptr(0) else { return left(tally) };
-        let mut generation = read_volatile(active);
+        let now_ns = bpf_ktime_get_boot_ns();
+        let mut generation = read_volatile(active).at(now_ns);
         if sk.is_null() || generation == 0 {
             return left(tally);
         }
         let number = user_port(ctx);
         let address = called(ctx, sk, family);
-        let now_ns = bpf_ktime_get_boot_ns();
         for _ in 0..ATTEMPTS {
             let mut found = Found::default();
             look(generation, number, address, caller, now_ns, &mut found);
             // Rows of a generation are removed only when it is no more the active one.
-            let now = read_volatile(active);
+            let now = read_volatile(active).at(now_ns);
             if now == generation {
                 return settle(&found, tally);
             }

@@ -11,9 +11,9 @@ use aya_ebpf::macros::{btf_map, map};
 use aya_ebpf::maps::lpm_trie::LpmTrie;
 use aya_ebpf::maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf};
 use gdprport_common::{
-    Checkpoint, Counters, EnforceClassKey, EnforceExe, EnforcePeer, EnforcePort, EnforcePortKey, EnforceRule,
-    EnforceRuleKey, EnforceSteps, EnforceStepsKey, ExecRecord, MptcpOwner, OverloadGroup, OverloadKey,
-    PORTS as PORT_COUNT, PortFlags, SocketOwner, TaskIdentity,
+    Checkpoint, Counters, EnforceClassKey, EnforceExe, EnforceInForce, EnforcePeer, EnforcePort,
+    EnforcePortKey, EnforceRule, EnforceRuleKey, EnforceSteps, EnforceStepsKey, ExecRecord, MptcpOwner,
+    OverloadGroup, OverloadKey, PORTS as PORT_COUNT, PortFlags, SocketOwner, TaskIdentity,
 };
 
 use crate::segment::EarlySegment;
@@ -79,9 +79,9 @@ pub(crate) static EARLY: PerCpuArray<EarlySegment> = PerCpuArray::with_max_entri
 #[map]
 pub(crate) static HANDOVER: Array<Checkpoint> = Array::with_max_entries(1, 0);
 
-/// The generation of the tables that decisions read; 0: nothing is decided.
+/// The generation of the tables that decisions read.
 #[map]
-pub(crate) static ENFORCE_ACTIVE: Array<u32> = Array::with_max_entries(1, 0);
+pub(crate) static ENFORCE_ACTIVE: Array<EnforceInForce> = Array::with_max_entries(1, 0);
 
 /// The key of fingerprints, which is not 0 once a daemon has set it.
 #[map]

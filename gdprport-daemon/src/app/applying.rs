@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::reload::{Asker, LoadOutcome, Read, Why};
 use super::run::Daemon;
-use super::trial::{Asked, Terms};
+use super::trial::{Asked, Terms, Trial};
 use crate::control::api::{ReloadReply, TrialOrder};
 
 impl Daemon {
@@ -36,7 +36,8 @@ impl Daemon {
         match &outcome {
             // Ports that were not watched before have flows and listeners of which nothing is known yet.
             Ok(()) => {
-                self.enforcer.policy_changed(&mut self.monitor);
+                let trial_ns = self.policy.trial.as_ref().map(Trial::until_ns);
+                self.enforcer.policy_changed(trial_ns, &mut self.monitor);
                 self.reconciler.request_resync();
             }
             Err(error) => tracing::error!("the policy was not applied, the old one stays active\n{error}"),

@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use gdprport_common::{CLASS_UNLISTED, EnforceTally};
+use gdprport_common::{CLASS_UNLISTED, EnforceInForce, EnforceTally};
 use gdprport_core::enforce::{Added, Clock, Fingerprint, Grown, expected, lower};
 use gdprport_core::policy::{ActivePolicy, DnsNames, Policy};
 use jiff::Timestamp;
@@ -52,6 +52,8 @@ pub(super) struct Enforcer {
     brake: Brake,
     /// Since when it is.
     pulled: Option<Pulled>,
+    /// Until when the policy is on trial.
+    trial_ns: Option<u64>,
     /// The tables in force; `None`: none are.
     grown: Option<Grown>,
     /// Why none are, although the policy asks for it.
@@ -119,6 +121,7 @@ impl Enforcer {
             brake,
             pulled: None,
             sinks: sinks.to_vec(),
+            trial_ns: None,
             grown: None,
             error: None,
             due: false,
@@ -137,8 +140,10 @@ impl Enforcer {
         self.make(monitor);
     }
 
-    /// The policy is another one.
-    pub(super) fn policy_changed(&mut self, monitor: &mut Monitor<Probes>) {
+    /// The policy is another one. `trial_ns`: it is on trial until then (`CLOCK_BOOTTIME`), and the kernel goes back to the one
+    /// before by itself, should nobody be there to do it.
+    pub(super) fn policy_changed(&mut self, trial_ns: Option<u64>, monitor: &mut Monitor<Probes>) {
+        self.trial_ns = trial_ns;
         self.begin(monitor);
     }
 
@@ -282,28 +287,42 @@ impl Enforcer {
         self.accounts
             .extend(known.groups.iter().map(|(gid, name)| (Account::Group(*gid), Some(name.clone()))));
         let policy = monitor.active_policy.policy();
-        let ports: Vec<u16> = policy
+        let mut ports: Vec<u16> = policy
             .watched()
             .filter(|port| !port.enforcement.mode.is_observe())
             .map(|port| port.number)
             .collect();
         let maps = monitor.evidence.kernel.enforce();
-        let generation = maps.active()?.checked_add(1).unwrap_or(1);
+        let generation = maps.next()?;
         let (tables, grown) = lower(&monitor.active_policy, &known, clock, maps.fingerprint(), generation)?;
         maps.write(&tables)?;
-        maps.activate(generation)?;
+        self.activate(generation, monitor)?;
+        if self.trial_ns.is_some() {
+            ports.extend_from_slice(monitor.evidence.kernel.decided());
+        }
         monitor.evidence.kernel.decide(ports)?;
         // Nobody reads them any more.
-        monitor.evidence.kernel.enforce().remove_others(generation)?;
+        monitor.evidence.kernel.enforce().remove_others()?;
         (self.grown, self.unlisted) = (Some(grown), 0);
         Ok(())
+    }
+
+    fn activate(&self, generation: u32, monitor: &mut Monitor<Probes>) -> Result<(), LoadError> {
+        let maps = monitor.evidence.kernel.enforce();
+        match self.trial_ns {
+            Some(until_ns) => maps.try_out(generation, boottime_ns(), until_ns),
+            None => maps.activate(generation),
+        }
     }
 
     fn leave_nothing(&mut self, monitor: &mut Monitor<Probes>) -> Result<(), LoadError> {
         self.pending.clear();
         self.accounts.clear();
+        if self.trial_ns.is_some() && self.pulled.is_none() {
+            return self.activate(0, monitor);
+        }
         let kernel = &mut monitor.evidence.kernel;
-        if kernel.enforce().active()? == 0 {
+        if kernel.enforce().in_force()? == EnforceInForce::default() {
             return Ok(());
         }
         kernel.decide([])?;

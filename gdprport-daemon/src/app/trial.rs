@@ -59,6 +59,12 @@ impl Trial {
         self.until
     }
 
+    /// The same in nanoseconds of `CLOCK_BOOTTIME`.
+    #[must_use]
+    pub(super) const fn until_ns(&self) -> u64 {
+        self.until_ns
+    }
+
     /// What comes back.
     #[must_use]
     pub(super) fn end(self) -> Loaded {

@@ -5,6 +5,8 @@
 
 use aya::maps::{Array, Map, MapData, MapError, MapType, loaded_maps};
 
+use gdprport_common::EnforceInForce;
+
 use super::enforce::ACTIVE;
 use super::error::{LoadError, map_error};
 
@@ -44,12 +46,15 @@ pub(crate) fn release() -> Result<Released, LoadError> {
 /// Whether it is the map of a kernel side of this program that names the generation in force.
 fn is_active(info: &aya::maps::MapInfo) -> Result<bool, MapError> {
     let is_named = info.name() == ACTIVE.as_bytes();
-    Ok(is_named && info.map_type()? == MapType::Array && info.key_size() == 4 && info.value_size() == 4)
+    Ok(is_named
+        && info.map_type()? == MapType::Array
+        && info.key_size() == 4
+        && info.value_size() == size_of::<EnforceInForce>() as u32)
 }
 
 fn release_one(id: u32) -> Result<bool, MapError> {
-    let mut active: Array<MapData, u32> = Array::try_from(Map::Array(MapData::from_id(id)?))?;
-    let decided = active.get(&0, 0)? != 0;
-    active.set(0, 0, 0)?;
+    let mut active: Array<MapData, EnforceInForce> = Array::try_from(Map::Array(MapData::from_id(id)?))?;
+    let decided = active.get(&0, 0)? != EnforceInForce::default();
+    active.set(0, EnforceInForce::default(), 0)?;
     Ok(decided)
 }

@@ -3,19 +3,17 @@
 //! Does not belong here: what is in them (`gdprport_core::enforce`), and which ports are decided
 //! ([`super::Probes::decide`]). A generation that is not active is read by nobody, so that it may be written and removed at leisure.
 
-use std::io;
-
-use aya::maps::lpm_trie::{Key, LpmTrie};
-use aya::maps::{Array, HashMap, Map, MapData, MapError};
-use aya::{Ebpf, Pod};
+use aya::Ebpf;
+use aya::maps::lpm_trie::LpmTrie;
+use aya::maps::{Array, HashMap, MapData};
 use gdprport_common::{
-    EXE_PATH, EXE_UNKNOWN, EXE_WITHHELD, EnforceClassKey, EnforceExe, EnforcePeer, EnforcePeerKey,
+    EXE_PATH, EXE_UNKNOWN, EXE_WITHHELD, EnforceClassKey, EnforceExe, EnforceInForce, EnforcePeer,
     EnforcePort, EnforcePortKey, EnforceRule, EnforceRuleKey, EnforceSteps, EnforceStepsKey, ExecRecord,
     FileState, MountOwner,
 };
 use gdprport_core::enforce::{Fingerprint, Tables};
 
-use super::compatibility::data;
+use super::enforce_table::{self, EnforceError, Table, array};
 use super::error::{LoadError, map_error};
 
 const PORTS: &str = "ENFORCE_PORTS";
@@ -72,30 +70,9 @@ impl EnforceRoom {
     }
 }
 
-/// Why tables are not in the kernel. Nothing of them is, then.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum EnforceError {
-    /// They do not fit beside those that are there.
-    #[error(
-        "the kernel's table {map} has room for {room} entries and {wanted} are needed, with those that are in force: restart the \
-         daemon, which makes it as large as the policy needs"
-    )]
-    NoRoom {
-        /// The table.
-        map: &'static str,
-        /// How many entries it has room for.
-        room: u32,
-        /// How many there would be.
-        wanted: usize,
-    },
-    /// A map cannot be read or written.
-    #[error(transparent)]
-    Map(#[from] LoadError),
-}
-
 /// The tables in the kernel. They are pinned with the other maps: what is in force stays so without the daemon.
 pub(crate) struct EnforceMaps {
-    active: Array<MapData, u32>,
+    active: Array<MapData, EnforceInForce>,
     ports: Table<HashMap<MapData, EnforcePortKey, EnforcePort>>,
     peers: Table<LpmTrie<MapData, [u32; 6], EnforcePeer>>,
     steps: Table<HashMap<MapData, EnforceStepsKey, EnforceSteps>>,
@@ -129,12 +106,27 @@ impl EnforceMaps {
         self.fingerprint
     }
 
-    /// The generation that decisions read; 0: nothing is decided.
+    /// The generation that decisions read, and the one that takes its place.
     ///
     /// # Errors
     /// If the map cannot be read.
-    pub(crate) fn active(&self) -> Result<u32, LoadError> {
+    pub(crate) fn in_force(&self) -> Result<EnforceInForce, LoadError> {
         self.active.get(&0, 0).map_err(|e| map_error(ACTIVE, &e))
+    }
+
+    /// A number for another generation.
+    ///
+    /// # Errors
+    /// If the map cannot be read.
+    pub(crate) fn next(&self) -> Result<u32, LoadError> {
+        let EnforceInForce { generation, then, .. } = self.in_force()?;
+        let mut next = generation.max(then);
+        loop {
+            next = next.wrapping_add(1);
+            if ![0, generation, then].contains(&next) {
+                return Ok(next);
+            }
+        }
     }
 
     /// Adds the rows of a generation that is not active.
@@ -167,7 +159,25 @@ impl EnforceMaps {
     /// # Errors
     /// If the map cannot be written; then the one before stays active.
     pub(crate) fn activate(&mut self, generation: u32) -> Result<(), LoadError> {
-        self.active.set(0, generation, 0).map_err(|e| map_error(ACTIVE, &e))
+        // With itself in the other's place: who reads it half written finds it, or the one before.
+        self.put(EnforceInForce { generation, then: generation, until_ns: 0 })
+    }
+
+    /// The same until this time (`CLOCK_BOOTTIME`), and then again the one before, whose rows stay as long; of several that are
+    /// tried one after the other, the one before the first.
+    ///
+    /// # Errors
+    /// As for [`Self::activate`].
+    pub(crate) fn try_out(&mut self, generation: u32, now_ns: u64, until_ns: u64) -> Result<(), LoadError> {
+        let before = self.in_force()?;
+        let then = if before.until_ns == 0 { before.generation } else { before.then };
+        // The time first: what is read half written is the one before, in whatever place it stands.
+        self.put(EnforceInForce { generation: before.at(now_ns), then, until_ns })?;
+        self.put(EnforceInForce { generation, then, until_ns })
+    }
+
+    fn put(&mut self, in_force: EnforceInForce) -> Result<(), LoadError> {
+        self.active.set(0, in_force, 0).map_err(|e| map_error(ACTIVE, &e))
     }
 
     /// Adds rules and classes of values that have appeared: entries first, so that no value has a class that finds nothing.
@@ -206,16 +216,19 @@ impl EnforceMaps {
         self.rules.remove(tables.rules.iter().map(|(key, _)| key))
     }
 
-    /// Removes the rows of every generation but this one: also those that a previous daemon left.
+    /// Removes the rows of every generation that is not in force and does not take its place: also those that a previous daemon
+    /// left.
     ///
     /// # Errors
     /// If a map cannot be read or written.
-    pub(crate) fn remove_others(&mut self, generation: u32) -> Result<(), LoadError> {
-        self.ports.remove_others(|key| key.generation != generation)?;
-        self.peers.remove_others(|key| key.generation != generation)?;
-        self.classes.remove_others(|key| key.generation != generation)?;
-        self.steps.remove_others(|key| key.generation != generation)?;
-        self.rules.remove_others(|key| key.generation != generation)
+    pub(crate) fn remove_others(&mut self) -> Result<(), LoadError> {
+        let EnforceInForce { generation, then, .. } = self.in_force()?;
+        let is_other = |found: u32| found != generation && found != then;
+        self.ports.remove_others(|key| is_other(key.generation))?;
+        self.peers.remove_others(|key| is_other(key.generation))?;
+        self.classes.remove_others(|key| is_other(key.generation))?;
+        self.steps.remove_others(|key| is_other(key.generation))?;
+        self.rules.remove_others(|key| is_other(key.generation))
     }
 
     /// Leaves nothing in force, and no rows.
@@ -224,7 +237,7 @@ impl EnforceMaps {
     /// If a map cannot be written. That nothing is in force comes first.
     pub(crate) fn clear(&mut self) -> Result<(), LoadError> {
         self.activate(0)?;
-        self.remove_others(0)
+        self.remove_others()
     }
 }
 
@@ -242,7 +255,7 @@ pub(super) fn make_key(object: &mut Ebpf) -> Result<(), LoadError> {
     }
     let (words, _) = bytes.as_chunks::<8>();
     let key: [u64; 2] = std::array::from_fn(|word| u64::from_ne_bytes(words[word]));
-    let map = object.map_mut(KEY).ok_or_else(|| failed(MISSING.to_owned()))?;
+    let map = object.map_mut(KEY).ok_or_else(|| failed(enforce_table::MISSING.to_owned()))?;
     let mut map: Array<&mut MapData, [u64; 2]> = Array::try_from(map).map_err(|e| map_error(KEY, &e))?;
     map.set(0, key, 0).map_err(|e| map_error(KEY, &e))
 }
@@ -261,122 +274,5 @@ pub(super) fn of_executable(exec: &ExecRecord, fingerprint: Fingerprint) -> Enfo
             EnforceExe { state: EXE_WITHHELD, ..EnforceExe::default() }
         }
         _ => EnforceExe { state: EXE_UNKNOWN, ..EnforceExe::default() },
-    }
-}
-
-const MISSING: &str = "the object has none of this name";
-
-fn take(object: &mut Ebpf, map: &'static str) -> Result<Map, LoadError> {
-    object.take_map(map).ok_or_else(|| LoadError::Map { map, reason: MISSING.to_owned() })
-}
-
-fn array<V: Pod>(object: &mut Ebpf, map: &'static str) -> Result<Array<MapData, V>, LoadError> {
-    Array::try_from(take(object, map)?).map_err(|e| map_error(map, &e))
-}
-
-/// A map whose rows are counted.
-struct Table<M> {
-    map: &'static str,
-    rows: M,
-    count: usize,
-    room: u32,
-}
-
-/// A map of rows, whatever its kind.
-trait Rows: TryFrom<Map, Error = MapError> {
-    type Key: Copy;
-    type Value;
-    fn put(&mut self, key: &Self::Key, value: &Self::Value) -> Result<(), MapError>;
-    fn delete(&mut self, key: &Self::Key) -> Result<(), MapError>;
-    fn all(&self) -> Result<Vec<Self::Key>, MapError>;
-}
-
-impl<K: Pod, V: Pod> Rows for HashMap<MapData, K, V> {
-    type Key = K;
-    type Value = V;
-
-    fn put(&mut self, key: &K, value: &V) -> Result<(), MapError> {
-        self.insert(key, value, 0)
-    }
-
-    fn delete(&mut self, key: &K) -> Result<(), MapError> {
-        self.remove(key)
-    }
-
-    fn all(&self) -> Result<Vec<K>, MapError> {
-        self.keys().collect()
-    }
-}
-
-impl Rows for LpmTrie<MapData, [u32; 6], EnforcePeer> {
-    type Key = EnforcePeerKey;
-    type Value = EnforcePeer;
-
-    fn put(&mut self, key: &EnforcePeerKey, value: &EnforcePeer) -> Result<(), MapError> {
-        self.insert(&network(key), *value, 0)
-    }
-
-    fn delete(&mut self, key: &EnforcePeerKey) -> Result<(), MapError> {
-        self.remove(&network(key))
-    }
-
-    fn all(&self) -> Result<Vec<EnforcePeerKey>, MapError> {
-        let key = |key: Key<[u32; 6]>| {
-            let [generation, group, address @ ..] = key.data();
-            EnforcePeerKey { prefix: key.prefix_len(), generation, group, address }
-        };
-        self.keys().map(|found| found.map(key)).collect()
-    }
-}
-
-fn network(key: &EnforcePeerKey) -> Key<[u32; 6]> {
-    let [a, b, c, d] = key.address;
-    Key::new(key.prefix, [key.generation, key.group, a, b, c, d])
-}
-
-impl<M: Rows> Table<M> {
-    fn take(object: &mut Ebpf, map: &'static str) -> Result<Self, LoadError> {
-        let taken = take(object, map)?;
-        let room = data(&taken).info().map_err(|e| map_error(map, &e))?.max_entries();
-        let rows = M::try_from(taken).map_err(|e| map_error(map, &e))?;
-        let count = rows.all().map_err(|e| map_error(map, &e))?.len();
-        Ok(Self { map, rows, count, room })
-    }
-
-    const fn fits(&self, more: usize) -> Result<(), EnforceError> {
-        let wanted = self.count + more;
-        if wanted <= self.room as usize {
-            return Ok(());
-        }
-        Err(EnforceError::NoRoom { map: self.map, room: self.room, wanted })
-    }
-
-    fn insert(&mut self, rows: &[(M::Key, M::Value)]) -> Result<(), LoadError> {
-        for (key, value) in rows {
-            self.rows.put(key, value).map_err(|e| map_error(self.map, &e))?;
-            self.count += 1;
-        }
-        Ok(())
-    }
-
-    fn remove<'a>(&mut self, keys: impl Iterator<Item = &'a M::Key>) -> Result<(), LoadError>
-    where
-        M::Key: 'a,
-    {
-        for key in keys {
-            match self.rows.delete(key) {
-                Ok(()) => self.count = self.count.saturating_sub(1),
-                Err(MapError::SyscallError(error)) if error.io_error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(map_error(self.map, &error)),
-            }
-        }
-        Ok(())
-    }
-
-    fn remove_others(&mut self, is_other: impl Fn(&M::Key) -> bool) -> Result<(), LoadError> {
-        let all = self.rows.all().map_err(|e| map_error(self.map, &e))?;
-        // Counted anew: a row that was written twice was counted twice.
-        self.count = all.len();
-        self.remove(all.iter().filter(|key| is_other(key)))
     }
 }

@@ -181,6 +181,11 @@ impl Probes {
         self.switch(wanted, decided)
     }
 
+    /// The ports whose connects are decided, ascending.
+    pub(crate) fn decided(&self) -> &[u16] {
+        &self.decided
+    }
+
     /// Decides connects to exactly these of the watched ports from now on, by what [`Self::enforce`] has in force.
     ///
     /// # Errors

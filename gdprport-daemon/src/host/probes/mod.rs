@@ -6,6 +6,7 @@ pub(crate) mod catalog;
 mod combine;
 mod compatibility;
 mod enforce;
+mod enforce_table;
 mod error;
 mod load;
 mod loaded;
@@ -23,7 +24,8 @@ mod tests;
 pub(super) mod tracefs;
 
 pub(crate) use brake::{Released, release};
-pub(crate) use enforce::{EnforceError, EnforceRoom};
+pub(crate) use enforce::EnforceRoom;
+pub(crate) use enforce_table::EnforceError;
 pub(crate) use error::LoadError;
 pub(crate) use load::{HookStatus, Sizes};
 pub(crate) use loaded::{HookRuns, Probes};

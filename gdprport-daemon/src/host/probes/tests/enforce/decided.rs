@@ -231,3 +231,43 @@ async fn what_appears_later_is_decided_once_it_is_added() {
     scene.probes.enforce().forget(&values).expect("removed");
     assert_eq!(scene.run(&who, |done| done[0] = call.connect(None, 0))[0], DENIED, "and again");
 }
+
+/// Nobody is there to put it in force again.
+#[tokio::test]
+async fn tables_on_trial_give_way_to_those_before() {
+    let mut scene = need!(Scene::new(Sizes::default()));
+    let exe = of_path(scene.fingerprint(), "/bin/a");
+    let denies = scene.policy("enforce", &rule(0, "\"10.0.0.0/8\"", "", ""));
+    let denies = scene.tables(&denies, &[]);
+    scene.enforce(denies);
+    let allows = scene.policy("enforce", &rule(0, "\"any\"", "", ""));
+    let call = Address::new(ip("127.0.0.1"), scene.port);
+    let who = Who { unit: 0, uid: 1001, exe, netns: None };
+    // The second one is tried while the first one is: what comes back is what was in force before both.
+    let mut until_ns = 0;
+    for _ in 0..2 {
+        let tables = scene.tables(&allows, &[]);
+        let (generation, now_ns) = (scene.generation, boottime_ns());
+        until_ns = now_ns + 1_000_000_000;
+        let maps = scene.probes.enforce();
+        maps.write(&tables).expect("there is room");
+        maps.try_out(generation, now_ns, until_ns).expect("written");
+        maps.remove_others().expect("removed");
+        assert_eq!(scene.run(&who, |results| results[0] = call.connect(None, 0))[0], PASSED);
+    }
+    scene.run(&who, |_| {
+        while call.connect(None, 0) == PASSED {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    });
+    assert!(boottime_ns() >= until_ns);
+    let decisions = scene.decisions();
+    assert_eq!((decisions.denied, decisions.left, decisions.unsettled), (1, 0, 0));
+    // And nothing at all, where nothing was in force.
+    let maps = scene.probes.enforce();
+    maps.clear().expect("written");
+    let now_ns = boottime_ns();
+    maps.try_out(1, now_ns, now_ns).expect("written");
+    assert_eq!(scene.run(&who, |results| results[0] = call.connect(None, 0))[0], PASSED);
+    assert_eq!(scene.decisions().left, 1);
+}

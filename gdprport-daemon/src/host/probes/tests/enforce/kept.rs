@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use gdprport_common::EnforceInForce;
 use gdprport_tests::need;
 use gdprport_tests::pins::BpfFs;
 
@@ -33,7 +34,7 @@ async fn what_is_in_force_outlives_the_daemon() {
     let outcome = &second.probes.previous_pins().expect("there were pins").outcome;
     assert!(matches!(outcome, PinsOutcome::Adopted(_)), "{outcome:?}");
     assert_eq!(
-        (second.probes.enforce().active().expect("readable"), second.fingerprint().of("/bin/a")),
+        (second.probes.enforce().in_force().expect("readable").generation, second.fingerprint().of("/bin/a")),
         (1, key)
     );
     assert_eq!(call.connect(None, 0), DENIED);
@@ -43,7 +44,7 @@ async fn what_is_in_force_outlives_the_daemon() {
     let tables = second.tables(&text, &[]);
     second.enforce(tables);
     assert_eq!(call.connect(None, 0), PASSED);
-    second.probes.enforce().remove_others(2).expect("removed");
+    second.probes.enforce().remove_others().expect("removed");
     assert_eq!(call.connect(None, 0), PASSED, "its own rows are still there");
     second.probes.keep_pins(true);
     drop(second);
@@ -54,7 +55,7 @@ async fn what_is_in_force_outlives_the_daemon() {
     let outcome = &third.probes.previous_pins().expect("there were pins").outcome;
     let PinsOutcome::Discarded(Incompatibility::Layout(why)) = outcome else { panic!("{outcome:?}") };
     assert_eq!(why, "its map ENFORCE_RULES has room for 4096 entries, and the policy needs 8192");
-    assert_eq!(third.probes.enforce().active().expect("readable"), 0);
+    assert_eq!(third.probes.enforce().in_force().expect("readable"), EnforceInForce::default());
     third.probes.keep_pins(true);
     drop(third);
 

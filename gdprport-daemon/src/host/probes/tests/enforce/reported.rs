@@ -11,8 +11,8 @@ use io_uring::squeue::Flags;
 use zerocopy::FromBytes as _;
 
 use super::super::super::Sizes;
-use super::super::super::enforce::{EnforceError, EnforceRoom};
 use super::super::super::requirements::is_at_least;
+use super::super::super::{EnforceError, EnforceRoom};
 use super::scene::{Address, DENIED, PASSED, Scene, Who, of_path, release};
 
 const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);

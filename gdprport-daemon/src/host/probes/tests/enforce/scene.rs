@@ -102,7 +102,7 @@ impl Scene {
         let maps = self.probes.enforce();
         maps.write(&tables).expect("there is room");
         maps.activate(self.generation).expect("written");
-        assert_eq!(maps.active().expect("readable"), self.generation);
+        assert_eq!(maps.in_force().expect("readable").generation, self.generation);
         maps.remove(&self.current).expect("removed");
         self.current = tables;
         interpreter
