@@ -18,6 +18,7 @@ pub mod counters;
 pub mod daemon;
 pub mod daemon_status;
 pub mod deliver;
+pub mod enforce;
 pub mod event;
 pub mod evidence;
 pub mod import;

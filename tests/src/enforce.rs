@@ -1,0 +1,93 @@
+//! A port that the policy enforces, and clients that connect to it once.
+
+use std::io::Read as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::child::{Child, Place};
+use crate::policy::{Declaration, declare};
+use crate::ports::Port;
+use crate::puppet::{ProgramCopy, Puppet};
+use crate::wait;
+
+/// What became of a connect, as the client saw it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// It was made.
+    Connected,
+    /// "Operation not permitted".
+    Denied,
+}
+
+/// Runs a program that connects to this port of the loopback once and ends.
+///
+/// # Panics
+/// When it fails otherwise.
+#[track_caller]
+pub fn connect(program: &Path, port: u16, place: Place<'_>) -> Seen {
+    let mut command = Command::new(program);
+    command.arg(format!("127.0.0.1:{port}"));
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = Child::start(command, place);
+    let mut errors = child.pipes().stderr.take().expect("stderr is piped");
+    let mut said = String::new();
+    errors.read_to_string(&mut said).expect("UTF-8");
+    let status = wait::within(wait::TIMEOUT, "the client ends", || child.ended());
+    match (status.success(), said.contains("Operation not permitted")) {
+        (true, _) => Seen::Connected,
+        (false, true) => Seen::Denied,
+        (false, false) => panic!("{}: {status}: {said}", program.display()),
+    }
+}
+
+/// A program that connects once, at a path of its own.
+#[must_use]
+pub fn client() -> ProgramCopy {
+    ProgramCopy::new("client-once", "client")
+}
+
+/// A demand for its path.
+#[must_use]
+pub fn exe(program: &ProgramCopy) -> String {
+    format!("exe = \"{}\"", program.path().display())
+}
+
+/// A port that is served by somebody.
+#[derive(Debug)]
+pub struct Scene {
+    port: Port,
+    _server: Puppet,
+}
+
+impl Scene {
+    /// Begins to serve.
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "it starts a process")]
+    pub fn new() -> Self {
+        let port = Port::free();
+        let mut server = Puppet::new();
+        server.listen(format!("127.0.0.1:{port}"));
+        server.ask("serve");
+        Self { port, _server: server }
+    }
+
+    /// Its number.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port.number()
+    }
+
+    /// A policy whose only rule for clients asks for this process.
+    #[must_use]
+    pub fn policy(&self, mode: &str, process: &str) -> String {
+        self.declared(mode).allow("calling", "out", "loopback", process).alone()
+    }
+
+    /// The same without a rule for clients.
+    #[must_use]
+    pub fn declared(&self, mode: &str) -> Declaration {
+        declare("customers-db", self.port())
+            .key(&format!("mode = \"{mode}\""))
+            .allow("serving", "in", "loopback", "")
+    }
+}
