@@ -31,6 +31,7 @@ mod status_enforcement;
 mod status_evidence;
 mod status_policy;
 mod table;
+mod tightened;
 mod tone;
 mod top;
 mod volumes;

@@ -16,6 +16,7 @@ use super::super::replay;
 use super::super::screen::{Output, Screen};
 use super::super::status;
 use super::super::table::wrap;
+use super::super::tightened::tightened;
 use super::ask;
 use super::files::policy_files;
 use super::new_file::replace;
@@ -23,7 +24,7 @@ use super::replay::replayed;
 use super::trial::{End, watch};
 use super::waiting::{runtime, shown_while};
 use crate::app::{PolicyError, PolicyFiles, Written};
-use crate::control::api::{PolicyPlace, PolicyText, ReloadReply, TrialOrder};
+use crate::control::api::{PolicyPlace, PolicyText, ReloadReply, Status, TrialOrder};
 use crate::control::client::ControlClient;
 
 /// A policy that is to be put in force.
@@ -32,6 +33,15 @@ struct Candidate {
     files: Vec<Source>,
     /// The one that differs from what is in force.
     place: String,
+}
+
+/// What is to become of what.
+struct Change<'c> {
+    in_force: &'c PolicyText,
+    status: &'c Status,
+    /// The file that is to have another text.
+    place: String,
+    text: String,
 }
 
 pub(super) fn run(
@@ -56,8 +66,9 @@ pub(super) fn run(
         out.text(&format!("{} is in force already\n", clean(&args.file.display().to_string())))?;
         return Ok(Exit::Fine);
     }
-    let screen = out.screen();
-    let candidate = candidate(args, &in_force, place, text, json, &screen, out)?;
+    let status = runtime.block_on(client.status())?.value.status;
+    let change = Change { in_force: &in_force, status: &status, place, text };
+    let candidate = candidate(args, change, json, out)?;
     if !args.yes {
         if json || !io::stdin().is_terminal() {
             bail!("nobody can be asked here whether to put it in force: say --yes");
@@ -190,19 +201,19 @@ fn text(file: &Path) -> Result<String, PolicyError> {
 /// Compiles it and shows what it means.
 fn candidate(
     args: &ApplyArgs,
-    in_force: &PolicyText,
-    place: String,
-    text: String,
+    change: Change<'_>,
     json: bool,
-    screen: &Screen,
     out: &mut Output,
 ) -> anyhow::Result<Candidate> {
+    let Change { in_force, status, place, text } = change;
+    let screen = &out.screen();
     let shown = args.file.display().to_string();
     // Problems name the file that was given, and not the one that it is to become.
     let named = with(&in_force.files, &place, &Source { name: shown.clone(), text: text.clone() });
     let (after, policy) = outline(&named).map_err(PolicyError::from)?;
     let (before, _) = outline(&in_force.files).map_err(PolicyError::from)?;
     if !json {
+        let tightened = tightened(&policy, status, screen.width.into());
         let differences = difference(&before, &after);
         let before =
             Side { name: "the policy in force".to_owned(), digest: in_force.digest.clone(), outline: before };
@@ -218,6 +229,9 @@ fn candidate(
             exposed: Vec::new(),
         };
         past(args, written, screen, out)?;
+        if !tightened.is_empty() {
+            out.text(&format!("{tightened}\n"))?;
+        }
     }
     let files = with(&in_force.files, &place, &Source { name: place.clone(), text });
     Ok(Candidate { files, place })
