@@ -3,82 +3,18 @@
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use gdprport_tests::cgroup::Cgroup;
-use gdprport_tests::child::{Child, Place};
+use gdprport_tests::child::Place;
 use gdprport_tests::daemon::{Daemon, Start, program};
+use gdprport_tests::enforce::{Scene, Seen, client, connect, exe};
 use gdprport_tests::netns::Netns;
 use gdprport_tests::pins::BpfFs;
-use gdprport_tests::policy::{Declaration, declare};
-use gdprport_tests::ports::Port;
-use gdprport_tests::puppet::{ProgramCopy, Puppet};
+use gdprport_tests::puppet::Puppet;
 use gdprport_tests::temp::{TempDir, set_mode};
 use gdprport_tests::user::User;
 use gdprport_tests::wait;
-
-/// What became of a connect, as the client saw it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Seen {
-    Connected,
-    Denied,
-}
-
-/// Runs a program that connects to this port once and ends.
-#[track_caller]
-fn connect(program: &Path, port: u16, place: Place<'_>) -> Seen {
-    let mut command = Command::new(program);
-    command.arg(format!("127.0.0.1:{port}"));
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-    let mut child = Child::start(command, place);
-    let mut errors = child.pipes().stderr.take().expect("stderr is piped");
-    let mut said = String::new();
-    std::io::Read::read_to_string(&mut errors, &mut said).expect("UTF-8");
-    let status = wait::within(wait::TIMEOUT, "the client ends", || child.ended());
-    match (status.success(), said.contains("Operation not permitted")) {
-        (true, _) => Seen::Connected,
-        (false, true) => Seen::Denied,
-        (false, false) => panic!("{}: {status}: {said}", program.display()),
-    }
-}
-
-fn client() -> ProgramCopy {
-    ProgramCopy::new("client-once", "client")
-}
-
-/// A port that is served by somebody and whose only rule for clients asks for this.
-struct Scene {
-    port: Port,
-    _server: Puppet,
-}
-
-impl Scene {
-    fn new() -> Self {
-        let port = Port::free();
-        let mut server = Puppet::new();
-        server.listen(format!("127.0.0.1:{port}"));
-        server.ask("serve");
-        Self { port, _server: server }
-    }
-
-    fn port(&self) -> u16 {
-        self.port.number()
-    }
-
-    fn policy(&self, mode: &str, process: &str) -> String {
-        self.declared(mode).allow("calling", "out", "loopback", process).alone()
-    }
-
-    fn declared(&self, mode: &str) -> Declaration {
-        declare("customers-db", self.port())
-            .key(&format!("mode = \"{mode}\""))
-            .allow("serving", "in", "loopback", "")
-    }
-}
-
-fn exe(program: &ProgramCopy) -> String {
-    format!("exe = \"{}\"", program.path().display())
-}
 
 /// A new process each time, so that it is the first connect of each.
 #[test]
