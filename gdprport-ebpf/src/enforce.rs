@@ -20,13 +20,13 @@ use gdprport_common::{
     SocketOwner,
 };
 
+use crate::call::{socket, user_address, user_port};
 use crate::count::add;
 use crate::flow::withheld_flags;
 use crate::maps::{
     COUNTERS, ENFORCE_ACTIVE, ENFORCE_CLASSES, ENFORCE_PEERS, ENFORCE_PORTS, ENFORCE_RULES,
     ENFORCE_STEP_LISTS, TASKS,
 };
-use crate::sock_addr::{socket, user_address, user_port};
 
 /// How often a decision is made again because another generation became the active one meanwhile.
 const ATTEMPTS: u32 = 2;

@@ -99,7 +99,7 @@ unsafe fn of(record: *const ExecRecord, key: [u64; 2]) -> [u64; 2] {
             let word = read_volatile(file.add(at).cast::<u64>());
             let left = len.wrapping_sub(at);
             if left < 8 {
-                let mask = (1_u64 << (8 * left as u64 & 63)) - 1;
+                let mask = (1_u64 << ((8 * left as u64) & 63)) - 1;
                 hash.word(word & mask | (len as u64) << 56);
                 break;
             }

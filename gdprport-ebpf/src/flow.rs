@@ -4,7 +4,8 @@ use core::ptr::read_volatile;
 
 use aya_ebpf::bindings::bpf_sock_ops;
 use gdprport_common::{
-    Caller, FLAG_IO_WORKER, FailTail, FlowRecord, FlowTail, OpenTail, RecordKind, SocketOwner, SocketRole,
+    Caller, FLAG_IO_WORKER, FailTail, FlowRecord, FlowTail, OpenTail, RecordKind, SOCKET_DECISION,
+    SocketOwner, SocketRole,
 };
 
 /// `AF_INET6`.
@@ -153,6 +154,21 @@ pub(crate) fn opened(
         time_ns,
         FlowTail::open(OpenTail { comm, start_ns, parent_tgid }),
     )
+}
+
+/// Builds the record of a connect that never left this host.
+#[inline(always)]
+pub(crate) fn unsent(
+    kind: RecordKind,
+    cookie: u64,
+    tuple: &SocketTuple,
+    owner: &SocketOwner,
+    now: u64,
+) -> FlowRecord {
+    FlowRecord {
+        decision: owner.flags & SOCKET_DECISION,
+        ..record(kind, cookie, tuple, &owner.caller, owner.role, now, fail_tail(owner, now, 0))
+    }
 }
 
 /// Packs the tail of a record about a failed connect. One whose start was not seen took no time.

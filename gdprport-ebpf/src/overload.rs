@@ -28,7 +28,7 @@ use crate::ending::{End, Signs};
 use crate::flow::SocketTuple;
 use crate::groups::{Carried, Place, find, is_incoming};
 use crate::maps::{EVENTS, watched};
-use crate::{flow, owners, unsent, wanting};
+use crate::{flow, owners, wanting};
 
 /// Bytes of the ring buffer; the daemon sets this.
 #[unsafe(no_mangle)]
@@ -204,7 +204,7 @@ pub(crate) unsafe fn unsent(
         };
         add(counter, 1);
         would_deny(group, owner);
-        place.note(group, now, || unsent::record(kind, bpf_get_socket_cookie(context), tuple, owner, now));
+        place.note(group, now, || flow::unsent(kind, bpf_get_socket_cookie(context), tuple, owner, now));
         occasion.grouped();
     }
 }

@@ -1,9 +1,9 @@
-//! The record of a connect that never left this host.
+//! Reporting a connect that never left this host.
 
 use core::ffi::c_void;
 
 use aya_ebpf::helpers::generated::{bpf_get_socket_cookie, bpf_ktime_get_boot_ns};
-use gdprport_common::{FlowRecord, Hook, RecordKind, SOCKET_DECISION, SocketOwner};
+use gdprport_common::{Hook, RecordKind, SocketOwner};
 
 use crate::count::Occasion;
 use crate::flow::SocketTuple;
@@ -31,22 +31,7 @@ pub(crate) unsafe fn report(context: *mut c_void, kind: RecordKind, owner: &Sock
             return overload::unsent(context, kind, &tuple, owner, now, occasion);
         };
         let cookie = bpf_get_socket_cookie(context);
-        entry.write(record(kind, cookie, &tuple, owner, now));
+        entry.write(flow::unsent(kind, cookie, &tuple, owner, now));
         emit::submit(entry, occasion);
-    }
-}
-
-/// Its record.
-#[inline(always)]
-pub(crate) fn record(
-    kind: RecordKind,
-    cookie: u64,
-    tuple: &SocketTuple,
-    owner: &SocketOwner,
-    now: u64,
-) -> FlowRecord {
-    FlowRecord {
-        decision: owner.flags & SOCKET_DECISION,
-        ..flow::record(kind, cookie, tuple, &owner.caller, owner.role, now, flow::fail_tail(owner, now, 0))
     }
 }

@@ -11,8 +11,8 @@ use aya::{Ebpf, EbpfLoader};
 
 use super::btf::{self, KernelTypes};
 use super::catalog::{Attach, HookSpec};
-use super::enforce::EnforceRoom;
 use super::error::{LoadError, chain, lockdown, unexplained};
+use super::room::EnforceRoom;
 use super::{log, requirements, tracefs};
 
 /// Longest part of the verifier's output worth showing.

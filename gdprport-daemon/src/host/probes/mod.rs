@@ -17,6 +17,7 @@ mod pins;
 pub(super) mod requirements;
 mod ring;
 mod ring_position;
+mod room;
 mod sys;
 mod takeover;
 #[cfg(test)]
@@ -24,7 +25,7 @@ mod tests;
 pub(super) mod tracefs;
 
 pub(crate) use brake::{Released, release};
-pub(crate) use enforce::EnforceRoom;
+
 pub(crate) use enforce_table::EnforceError;
 pub(crate) use error::LoadError;
 pub(crate) use load::{HookStatus, Sizes};
@@ -33,5 +34,6 @@ pub(crate) use overload::{Collected, Collector};
 pub(crate) use pins::{PinDirectory, PinError, is_bpffs};
 pub(crate) use requirements::{check, check_btf, check_capabilities, check_release, effective_capabilities};
 pub(crate) use ring::Ring;
+pub(crate) use room::EnforceRoom;
 pub(crate) use takeover::{PinsOutcome, PreviousPins};
 pub(crate) use tracefs::{Tracefs, find as find_tracefs};

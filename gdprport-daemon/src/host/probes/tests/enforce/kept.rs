@@ -6,8 +6,8 @@ use gdprport_common::EnforceInForce;
 use gdprport_tests::need;
 use gdprport_tests::pins::BpfFs;
 
+use super::super::super::EnforceRoom;
 use super::super::super::compatibility::Incompatibility;
-use super::super::super::enforce::EnforceRoom;
 use super::super::super::{PinsOutcome, Sizes};
 use super::scene::{Address, DENIED, PASSED, Scene};
 
