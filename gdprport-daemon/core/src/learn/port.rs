@@ -164,7 +164,7 @@ pub(super) fn head(
     let within = |edge: &SeenEdge| edge.peer.is_none_or(|peer| peer.addr().to_canonical().is_loopback());
     if compact {
         page.blank();
-        return page.key("[port.record]", &format!("{BLANK} and its keys, as docs/policy.md lists them"));
+        return page.key("[port.record]", &format!("{BLANK} and its keys: gdprport-policy(5) lists them"));
     }
     let advice = advice(service, !service.edges.is_empty() && service.edges.iter().all(within));
     if advice.demanded {
