@@ -84,7 +84,9 @@ mod host_only {
         let dir = TempDir::new();
         let config = dir.write(
             "gdprport.toml",
-            "[ledger]\nkeep = \"30d\"\n[privacy]\npseudonymise = [\"peers\"]\n[events]\njournald = true\n",
+            "[ledger]\nkeep = \"30d\"\n[privacy]\npseudonymise = [\"peers\"]\n[events]\njournald = true\n\
+            [evidence]\nenabled = true\nkeep = \"400d\"\n[[sink]]\nname = \"siem\"\ntype = \"syslog\"\n\
+            address = \"tcp://127.0.0.1:514\"\n[[sink]]\nname = \"loki\"\ntype = \"loki\"\n",
         );
         let policy = dir.write("policy.toml", "version = 1\n[controller]\nname = \"Example GmbH\"\n");
         let out = dir.join("own");
@@ -92,7 +94,16 @@ mod host_only {
         let output = gdprport(&[&words[..], &["--policy", path(&policy)]].concat());
         assert!(output.status.success(), "{}", text(&output.stderr));
         let page = read(&out, "record.md");
-        for part in ["30 days", "as pseudonyms", "systemd journal", "Example GmbH"] {
+        for part in [
+            "30 days",
+            "as pseudonyms",
+            "systemd journal",
+            "Example GmbH",
+            "400 days",
+            "sink siem",
+            "127.0.0.1:514",
+            "loki: it has",
+        ] {
             assert!(page.contains(part), "{part}: {page}");
         }
         assert!(!page.contains("networks only"), "{page}");

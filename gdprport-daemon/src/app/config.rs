@@ -209,12 +209,6 @@ impl Config {
         }
     }
 
-    /// Whether there is a receiver on the network.
-    #[must_use]
-    pub(crate) const fn has_sinks(&self) -> bool {
-        self.sinks
-    }
-
     /// The sinks of the deliverer, by name and TCP port.
     #[must_use]
     pub(crate) fn sink_ports(&self) -> &[(Arc<str>, u16)] {

@@ -25,5 +25,5 @@ pub use model::{
     About, Activity, Capacity, Counterpart, CoverageOf, DayOf, HourOf, MostMoved, Outcomes, Posed, ProcessOf,
     Records, Rows, RuleUse, Seen, Shares, Timeline, Use, Volume, WatchedHours, Where, Zone,
 };
-pub use own::{KeptFor, Own, ShownAs};
+pub use own::{KeptFor, KeptLog, Own, OwnReceiver, SentTo, ShownAs};
 pub use windows::most_around;

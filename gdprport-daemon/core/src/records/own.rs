@@ -37,12 +37,14 @@ pub struct Own {
     pub ledger: Option<KeptFor>,
     /// How long and how much waits for receivers; null: nothing does.
     pub spool: Option<KeptFor>,
+    /// Where and for how long the evidence log keeps events; null: the configuration asks for none.
+    pub evidence: Option<KeptLog>,
     /// The file that events are written to; null: none is configured.
     pub file: Option<String>,
     /// Whether events go to the systemd journal.
     pub journald: bool,
-    /// Whether receivers on the network are configured.
-    pub receivers: bool,
+    /// Receivers that the deliverer sends events to, in the order of the configuration; they get none where `spool` is null.
+    pub receivers: Vec<OwnReceiver>,
     /// Whether metrics are served: counts, no addresses.
     pub metrics: bool,
 }
@@ -66,6 +68,35 @@ pub struct KeptFor {
     pub seconds: u64,
     /// Bytes, at most.
     pub bytes: u64,
+}
+
+/// The evidence log. Entries that are erased leave their hashes: the tree stays.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct KeptLog {
+    /// Its directory.
+    pub path: String,
+    /// Seconds after which entries are erased; null: they stay as long as there is room.
+    pub seconds: Option<u64>,
+    /// Bytes that entries may have: beyond it the oldest are erased.
+    pub bytes: u64,
+}
+
+/// A `[[sink]]` of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct OwnReceiver {
+    /// Its name; null: it has none that can be read.
+    pub name: Option<Arc<str>>,
+    /// Where events go to; null: it has an error, and is left out.
+    pub to: Option<SentTo>,
+}
+
+/// Where events go to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct SentTo {
+    /// The `type` of the sink.
+    pub kind: &'static str,
+    /// An address or a URL, without a secret.
+    pub place: String,
 }
 
 impl Own {

@@ -18,6 +18,8 @@ pub(super) mod samples;
 mod sheet;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_own;
 
 pub(crate) use build::page;
 pub(crate) use html::html;

@@ -5,8 +5,8 @@ use super::super::words::Lang;
 use super::limits::Limits;
 use super::page::{Cell, Column, Figure, Key, Kind, Page, Room, Table};
 use super::samples::{EVIL, hostile, html, nothing, page, records};
-use super::{markdown, own_page, sheet};
-use gdprport_core::records::{About, KeptFor, Own, Records, ShownAs};
+use super::{markdown, sheet};
+use gdprport_core::records::{About, Records};
 
 const LANGS: [Lang; 3] = [Lang::En, Lang::De, Lang::Fr];
 
@@ -223,42 +223,6 @@ fn luminance(colour: &str) -> f64 {
         if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
     };
     0.2126 * part(1) + 0.7152 * part(3) + 0.0722 * part(5)
-}
-
-fn own(peers: ShownAs, users: ShownAs, ledger: Option<KeptFor>) -> String {
-    let records = records();
-    let own = Own {
-        format: Own::FORMAT,
-        host: "db-1".into(),
-        version: "0.1.0".into(),
-        made: records.about.made,
-        configured: false,
-        controller: records.controller,
-        peers,
-        users,
-        ledger,
-        spool: None,
-        file: Some(EVIL.to_owned()),
-        journald: false,
-        receivers: false,
-        metrics: false,
-    };
-    html(&own_page(&own, Lang::En))
-}
-
-#[test]
-fn its_own_record_claims_what_is_configured_and_no_more() {
-    let ledger = Some(KeptFor { seconds: 30 * 86_400, bytes: 1 << 20 });
-    for (peers, users, ledger, said, not_said) in [
-        (ShownAs::AsIs, ShownAs::AsIs, ledger, "30 days, at most 1.0 MiB", "HMAC"),
-        (ShownAs::Networks, ShownAs::AsIs, None, "none is kept", "HMAC"),
-        (ShownAs::Pseudonyms, ShownAs::Pseudonyms, None, "Accounts of persons: as pseudonyms", "as they are"),
-        (ShownAs::Pseudonyms, ShownAs::AsIs, None, "as they are", "Accounts of persons: as"),
-    ] {
-        let page = own(peers, users, ledger);
-        assert!(page.contains(said) && !page.contains(not_said), "{said}, {not_said}: {page}");
-        assert!(page.contains("there is no gdprport.toml") && !page.contains("<script"), "{page}");
-    }
 }
 
 /// Rows of a ledger whose hours are gone say nothing of how long it watched, and were seen all the same.

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use gdprport_core::audit::CountriesFile;
-use gdprport_core::records::{Document, KeptFor, Own, Records, ShownAs};
+use gdprport_core::delivery::Delivery;
+use gdprport_core::records::{Document, KeptFor, KeptLog, Own, OwnReceiver, Records, SentTo, ShownAs};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -20,6 +21,7 @@ use super::pack;
 use super::scan::warning;
 use super::waiting::shown_while;
 use crate::app::{self, Config, Recorded, Subject, Trust, Written};
+use crate::deliver;
 use crate::report::{self, Drawings, Lang, MAP_FILES, View, pretty};
 
 /// The sheet.
@@ -77,7 +79,8 @@ pub(super) fn run(args: &ReportArgs, json: bool, color: Color, out: &mut Output)
         && let Some(dir) = &args.out
     {
         let config = Config::load(&args.config, trust)?;
-        let own = described(&config, args.config.exists(), &written, now);
+        let sinks = deliver::load(&args.config, trust == Trust::Anyone)?;
+        let own = described((&config, sinks), args.config.exists(), &written, now);
         return wrote_own(&own, (dir, args.force), lang, json, out);
     }
     let (countries, exposed) = app::countries(written.outline.controller.as_ref(), trust);
@@ -179,7 +182,12 @@ fn mapped(records: &Records, lang: Lang, json: bool, out: &mut Output) -> anyhow
 }
 
 /// What gdprport itself processes, by its configuration.
-fn described(config: &Config, is_configured: bool, written: &Written, now: Timestamp) -> Own {
+fn described(
+    (config, sinks): (&Config, Delivery),
+    is_configured: bool,
+    written: &Written,
+    now: Timestamp,
+) -> Own {
     let hides = |subject| config.privacy.pseudonymise.contains(&subject);
     Own {
         format: Own::FORMAT,
@@ -199,11 +207,26 @@ fn described(config: &Config, is_configured: bool, written: &Written, now: Times
             .settings(None)
             .map(|kept| KeptFor { seconds: u64::from(kept.keep_days) * 86_400, bytes: kept.max_bytes }),
         spool: config.spool(None).map(|kept| KeptFor { seconds: kept.keep.as_secs(), bytes: kept.max_bytes }),
+        evidence: config.evidence.settings(None, false).map(|kept| KeptLog {
+            path: kept.dir.display().to_string(),
+            seconds: kept.keep.map(|keep| keep.as_secs()),
+            bytes: kept.max_bytes,
+        }),
         file: config.file.as_ref().map(|file| file.display().to_string()),
         journald: config.journald,
-        receivers: config.has_sinks(),
+        receivers: received(sinks),
         metrics: config.metrics.is_some(),
     }
+}
+
+/// Those that are used first, as they are written; then those with an error.
+fn received(sinks: Delivery) -> Vec<OwnReceiver> {
+    let used = sinks.sinks.into_iter().map(|sink| {
+        let to = SentTo { kind: sink.target.kind().as_str(), place: sink.target.place() };
+        OwnReceiver { name: Some(sink.name), to: Some(to) }
+    });
+    let faulty = sinks.faulty.into_iter().map(|sink| OwnReceiver { name: sink.name, to: None });
+    used.chain(faulty).collect()
 }
 
 fn wrote_own(
