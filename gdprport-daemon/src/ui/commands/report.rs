@@ -173,7 +173,7 @@ fn mapped(records: &Records, lang: Lang, json: bool, out: &mut Output) -> anyhow
         None => {
             let asked = records.about.asked.strftime("%Y-%m-%d");
             format!(
-                "nothing was seen since {asked}, so there is no map; `gdprport status` says what is watched\n"
+                "nothing was seen since {asked}, so there is no map; `gdprport daemon status` says what is watched\n"
             )
         }
     };
