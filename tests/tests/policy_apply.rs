@@ -114,6 +114,9 @@ fn a_trial_that_is_taken_back_ends_at_once() {
     let waiting = scene.try_for("10m");
     let output = scene.daemon.ask(["policy", "revert"]);
     assert!(output.status.success(), "{}", text(&output));
+    assert!(text(&output).contains("taken back; in force is sha256:"), "{}", text(&output));
+    let late = scene.daemon.ask(["policy", "confirm"]);
+    assert!(text(&late).contains("one whose time is over was taken back"), "{}", text(&late));
     let (code, said) = scene.end_of(waiting);
     assert_eq!((code, said.contains("not kept; in force is ")), (Some(1), true), "{said}");
     assert_eq!(scene.file(), scene.before);
@@ -158,7 +161,7 @@ fn what_cannot_be_applied_is_refused_before_anything_changes() {
         1,
         "/etc/x.toml is no place in the daemon's policy",
     );
-    refused(scene.apply(&["--yes", "--confirm", "1s"]), 2, "a trial takes 5 s to 86400 s");
+    refused(scene.apply(&["--yes", "--confirm", "1s"]), 2, "a trial takes 5s to 1d");
     let own = scene.daemon.policy();
     let own = ["policy", "apply", own.to_str().expect("a path"), "--yes"];
     refused(scene.daemon.ask(own), 1, "is the daemon's own file: change a copy of it");

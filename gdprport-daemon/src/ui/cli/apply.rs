@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::super::format::duration;
 use super::since::Since;
 use crate::control::api::{TRIAL_MAX_S, TRIAL_MIN_S};
 
@@ -62,7 +63,7 @@ fn trial(text: &str) -> Result<Duration, String> {
     let range = TRIAL_MIN_S..=TRIAL_MAX_S;
     match humantime::parse_duration(text.trim()) {
         Ok(time) if range.contains(&time.as_secs()) => Ok(time),
-        Ok(_) => Err(format!("a trial takes {TRIAL_MIN_S} s to {TRIAL_MAX_S} s")),
+        Ok(_) => Err(format!("a trial takes {} to {}", duration(TRIAL_MIN_S), duration(TRIAL_MAX_S))),
         Err(_) => Err("write a duration such as 60s or 5m".to_owned()),
     }
 }

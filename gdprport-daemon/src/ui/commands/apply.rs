@@ -103,7 +103,9 @@ pub(super) fn confirm(client: &ControlClient, json: bool, out: &mut Output) -> a
     let runtime = runtime()?;
     let in_force = runtime.block_on(client.policy())?.value;
     let Some(trial) = &in_force.trial else {
-        bail!("no policy is on trial: nothing was changed");
+        bail!(
+            "no policy is on trial, so nothing was changed; one whose time is over was taken back: apply it again, and confirm it in time"
+        );
     };
     let Some(source) = in_force.files.iter().find(|source| source.name == trial.file) else {
         bail!("the policy on trial has no file {}: nothing was changed", clean(&trial.file));
@@ -117,8 +119,12 @@ pub(super) fn revert(client: &ControlClient, json: bool, out: &mut Output) -> an
     if runtime.block_on(client.policy())?.value.trial.is_none() {
         bail!("no policy is on trial: nothing was changed");
     }
-    let reply = runtime.block_on(client.revert())?;
-    shown(&reply.value, json, out)
+    let reply = runtime.block_on(client.revert())?.value;
+    if json || !reply.applied {
+        return shown(&reply, json, out);
+    }
+    out.text(&format!("taken back; in force is {} again\n", clean(&reply.digest)))?;
+    Ok(Exit::Fine)
 }
 
 fn shown(reply: &ReloadReply, json: bool, out: &mut Output) -> anyhow::Result<Exit> {
