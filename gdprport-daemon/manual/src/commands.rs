@@ -14,6 +14,9 @@ use crate::{files, pages};
 /// Commands whose pages, with those of their own commands, are in section 8: services, and what only root does.
 const OF_ROOT: [&str; 3] = ["gdprport-daemon", "gdprport-deliver", "gdprport-privacy"];
 
+/// Commands about one trial of a policy: each names the others.
+const TRIAL: [&str; 3] = ["gdprport-policy-apply", "gdprport-policy-confirm", "gdprport-policy-revert"];
+
 /// One page for each command.
 pub(crate) fn pages() -> Result<Vec<Written>> {
     let mut root = ui::command();
@@ -73,7 +76,8 @@ fn page(command: &Command, above: Option<&Name>, exit: &[(String, String)]) -> R
         page.text(markdown::inlines(meaning));
     }
     let ids: Vec<&str> = command.get_arguments().map(|argument| argument.get_id().as_str()).collect();
-    let paths = if above.is_none() { files::all()? } else { files::of(ids.iter().copied())? };
+    let paths =
+        if above.is_none() { files::all()? } else { files::of(&name(command).name, ids.iter().copied())? };
     page.control("SH", &["FILES"]);
     for path in paths {
         page.control("TP", &[]);
@@ -149,6 +153,14 @@ fn example(page: &mut Page, example: &Example, first: bool) {
 fn others(command: &Command, above: Option<&Name>, ids: &[&str]) -> Vec<Name> {
     let mut names: Vec<Name> = above.into_iter().cloned().collect();
     names.extend(command.get_subcommands().map(name));
+    let own = name(command);
+    if TRIAL.contains(&&*own.name) {
+        names.extend(TRIAL.map(|name| Name::new(name, 1)));
+        names.push(Name::new(pages::POLICY, 5));
+    }
+    if own.name.starts_with("gdprport-evidence") {
+        names.push(Name::new(pages::CONFIGURATION, 5));
+    }
     for (id, page) in [("policy", pages::POLICY), ("files", pages::POLICY), ("config", pages::CONFIGURATION)]
     {
         if ids.contains(&id) || above.is_none() {

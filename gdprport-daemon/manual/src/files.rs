@@ -12,18 +12,35 @@ pub(crate) struct Path {
     pub(crate) about: String,
 }
 
-/// Which paths an option is about, by its id in the definition of the command line.
-const OPTIONS: [(&str, &[&str]); 10] = [
-    ("policy", &["/etc/gdprport/"]),
-    ("files", &["/etc/gdprport/"]),
-    ("config", &["/etc/gdprport/"]),
-    ("key", &["/etc/gdprport/keys/"]),
-    ("ledger", &["/var/lib/gdprport/"]),
-    ("spool", &["/var/lib/gdprport/spool/"]),
-    ("state", &["/var/lib/gdprport/spool/", "/var/lib/gdprport-deliver/"]),
-    ("pin", &["/sys/fs/bpf/gdprport/"]),
-    ("journald", &["/var/log/gdprport/events.ndjson"]),
-    ("socket", &["/run/gdprport/control.sock", "/run/gdprport-deliver/deliver.sock"]),
+/// Where the evidence log and its key are.
+const EVIDENCE: &[&str] = &["/var/lib/gdprport/evidence/", "/var/lib/gdprport/evidence.key"];
+/// Where the deliverer answers.
+const DELIVERER: &[&str] = &["/run/gdprport-deliver/deliver.sock"];
+/// What somebody writes.
+const WRITTEN: &[&str] = &["/etc/gdprport/"];
+
+/// Which paths an option is about: how the names of the commands begin that this holds for, the option's id in the definition of the
+/// command line, the paths. Every command has `socket`, so this stands for the command itself too.
+const OPTIONS: [(&str, &str, &[&str]); 19] = [
+    ("gdprport", "policy", WRITTEN),
+    ("gdprport", "files", WRITTEN),
+    ("gdprport", "config", WRITTEN),
+    ("gdprport-policy-apply", "socket", WRITTEN),
+    ("gdprport-policy-confirm", "socket", WRITTEN),
+    ("gdprport-evidence", "socket", WRITTEN),
+    ("gdprport-privacy", "key", &["/etc/gdprport/keys/"]),
+    ("gdprport", "ledger", &["/var/lib/gdprport/"]),
+    ("gdprport", "evidence", EVIDENCE),
+    ("gdprport-evidence", "socket", EVIDENCE),
+    ("gdprport", "spool", &["/var/lib/gdprport/spool/"]),
+    ("gdprport", "state", &["/var/lib/gdprport/spool/", "/var/lib/gdprport-deliver/"]),
+    ("gdprport", "pin", &["/sys/fs/bpf/gdprport/"]),
+    ("gdprport", "journald", &["/var/log/gdprport/events.ndjson"]),
+    ("gdprport", "socket", &["/run/gdprport/control.sock"]),
+    ("gdprport-daemon-status", "socket", DELIVERER),
+    ("gdprport-deliver", "socket", DELIVERER),
+    ("gdprport-doctor", "socket", DELIVERER),
+    ("gdprport-sink", "socket", DELIVERER),
 ];
 
 /// Every path, in the order of the table.
@@ -41,12 +58,12 @@ pub(crate) fn all() -> Result<Vec<Path>> {
     Ok(page.lines().filter(|line| line.starts_with("| `/")).filter_map(row).collect())
 }
 
-/// The paths that a command with such options is about, in the order of the table.
-pub(crate) fn of<'o>(options: impl Iterator<Item = &'o str>) -> Result<Vec<Path>> {
+/// The paths that a command of this name with such options is about, in the order of the table.
+pub(crate) fn of<'o>(command: &str, options: impl Iterator<Item = &'o str>) -> Result<Vec<Path>> {
     let mut wanted: Vec<&str> = Vec::new();
     for option in options {
-        let paths = OPTIONS.iter().find(|(id, _)| *id == option).map_or(&[][..], |(_, paths)| paths);
-        wanted.extend(paths);
+        let about = OPTIONS.iter().filter(|(begin, id, _)| *id == option && command.starts_with(begin));
+        wanted.extend(about.flat_map(|(_, _, paths)| paths.iter()));
     }
     let all = all()?;
     for path in &wanted {

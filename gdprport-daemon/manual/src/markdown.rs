@@ -26,6 +26,8 @@ struct Line {
     emphasis: usize,
     /// Where a link goes that is being read, if a reader of the page can follow it.
     link: Option<String>,
+    /// The page of `docs/` that it goes to, as it is written there.
+    beside: Option<String>,
 }
 
 impl Line {
@@ -37,8 +39,15 @@ impl Line {
             Event::End(TagEnd::Emphasis) => self.emphasis -= 1,
             Event::Start(Tag::Link { dest_url, .. }) => {
                 self.link = dest_url.starts_with("http").then(|| dest_url.to_string());
+                let (file, _) = dest_url.split_once('#').unwrap_or((dest_url, ""));
+                self.beside = (file.ends_with(".md") && !file.contains('/')).then(|| file.to_owned());
+            }
+            // A link whose text is its file: how every page of the manual calls one.
+            Event::Text(text) if self.beside.as_deref() == Some(&**text) => {
+                self.inlines.push(roman(format!("docs/{text}")));
             }
             Event::End(TagEnd::Link) => {
+                self.beside = None;
                 if let Some(link) = self.link.take() {
                     self.inlines.push(roman(format!(" <{link}>")));
                 }

@@ -51,6 +51,9 @@ impl Page {
         let title = page.name.name.clone();
         // No date: the same sources make the same page on any day.
         page.control("TH", &[&title, &section, "\"\"", &source, "gdprport"]);
+        // Names of commands, files and variables are copied: none is parted at the end of a line, and no gaps fill one.
+        page.control("nh", &[]);
+        page.control("ad", &["l"]);
         page.control("SH", &["NAME"]);
         page.text([roman(format!("{title} - {}", about.trim_end_matches('.')))]);
         page
@@ -82,7 +85,9 @@ impl Page {
         let mut written = Vec::new();
         render(&mut written)?;
         // Its way to an empty line, which mandoc does not like.
-        self.add(&String::from_utf8(written)?.replace("\n.br\n\n.br\n", "\n.br\n"));
+        let text = String::from_utf8(written)?.replace("\n.br\n\n.br\n", "\n.br\n");
+        // It knows no marks, so code stands there as it is written.
+        text.split_inclusive('\n').for_each(|line| self.add(&marked(line)));
         Ok(())
     }
 
@@ -118,5 +123,29 @@ impl Page {
 
     fn add(&mut self, rendered: &str) {
         self.done.push_str(rendered.strip_prefix(&Roff::new().render()).unwrap_or(rendered));
+    }
+}
+
+/// A line that is rendered already, with what stands between backticks in bold.
+fn marked(line: &str) -> String {
+    let parts: Vec<&str> = line.split('`').collect();
+    if parts.len().is_multiple_of(2) {
+        return line.to_owned();
+    }
+    let bold = |(at, part): (usize, &&str)| match at % 2 {
+        0 => (*part).to_owned(),
+        _ => format!(r"\fB{part}\fR"),
+    };
+    parts.iter().enumerate().map(bold).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::marked;
+
+    #[test]
+    fn code_in_a_generated_line_is_bold() {
+        assert_eq!(marked("with `deliver` and `sink`\n"), "with \\fBdeliver\\fR and \\fBsink\\fR\n");
+        assert_eq!(marked("one ` alone\n"), "one ` alone\n");
     }
 }

@@ -186,7 +186,7 @@ Examples:
 
 Exit status: 0 everything that is needed works, 1 something does not.")]
     Doctor,
-    /// Work with policy files; needs no daemon.
+    /// Check, explain, learn and compare policies, or put one in force.
     #[command(
         subcommand,
         after_help = "\
