@@ -173,7 +173,7 @@ compared; there need be none."
     #[command(subcommand, after_help = deliver::SINK_EXAMPLES)]
     Sink(SinkCommand),
     /// The emergency brake: let every connection pass, whatever the policy says; needs no daemon.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = enforce::EXAMPLES)]
     Enforce(EnforceCommand),
     /// Verify the evidence log of a host, print its checkpoint or key, erase entries, or rotate its key; needs no daemon.
     #[command(subcommand, after_help = evidence::EXAMPLES)]

@@ -6,6 +6,14 @@ use clap::{Args, Subcommand};
 
 use crate::app::Config;
 
+/// What `gdprport enforce --help` says besides.
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  sudo gdprport enforce off --why \"orders cannot reach the database\"
+  sudo gdprport enforce on
+
+What is enforced, and what was denied, is in `gdprport daemon status`.";
+
 /// `gdprport enforce …`
 #[derive(Debug, Subcommand)]
 pub(in crate::ui) enum EnforceCommand {
