@@ -122,7 +122,11 @@ pub fn documented() -> BTreeMap<String, Documented> {
 }
 
 /// Whether this kernel is older than a version (major, minor).
-fn is_before(version: (u32, u32)) -> bool {
+///
+/// # Panics
+/// When `/proc` does not say.
+#[must_use]
+pub fn is_before(version: (u32, u32)) -> bool {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").expect("proc(5)");
     let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map_while(|part| part.parse().ok());
     let here = (numbers.next().expect("a version"), numbers.next().expect("a version"));

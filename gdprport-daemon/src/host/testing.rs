@@ -17,7 +17,7 @@ pub(super) fn cookie(socket: &impl AsFd) -> u64 {
 
 /// Waits until it is so, five seconds at most: a child of another test, between its fork and its exec, holds
 /// on to every socket of this process.
-pub(super) fn eventually(so: impl Fn() -> bool) -> bool {
+pub(super) fn eventually(mut so: impl FnMut() -> bool) -> bool {
     (0..1000).any(|_| {
         so() || {
             std::thread::sleep(Duration::from_millis(5));

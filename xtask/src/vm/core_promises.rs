@@ -8,7 +8,7 @@
 use super::promises::{Kind, Promise};
 
 /// By file: at least one of each file that runs in a plain machine.
-const CORE: [(&str, &[&str]); 21] = [
+const CORE: [(&str, &[&str]); 22] = [
     // Every field of a task, in the order of the kernel's own structs; accept by fexit, by io_uring and of a passed socket.
     (
         "ownership",
@@ -103,6 +103,14 @@ const CORE: [(&str, &[&str]); 21] = [
     (
         "hooks",
         &["status_shows_hooks_policy_ports_and_coverage", "nothing_stays_attached_after_sigterm_or_sigkill"],
+    ),
+    // The path that is read at exec, tables that are pinned, and what is left where tracepoints cannot be.
+    (
+        "enforce",
+        &[
+            "only_the_declared_program_connects_whatever_it_is_called",
+            "a_killed_daemon_with_pins_still_denies_and_an_end_does_not",
+        ],
     ),
 ];
 

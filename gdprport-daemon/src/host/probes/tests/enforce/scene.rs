@@ -18,9 +18,10 @@ use gdprport_tests::pins::BpfFs;
 use gdprport_tests::skip::Missing;
 use jiff::Timestamp;
 
-use super::super::super::{PinDirectory, Probes, Ring, Sizes};
+use super::super::super::{PinDirectory, PinError, Probes, Ring, Sizes};
 use crate::host::clock::boottime_ns;
 use crate::host::process::Roots;
+use crate::host::testing::eventually;
 
 /// A call that was not denied, but for another error.
 pub(super) const PASSED: u8 = 0;
@@ -56,7 +57,18 @@ impl Scene {
             return Err(Missing::of("root"));
         }
         let cgroup2 = Roots::discover().expect("/proc is mounted").cgroups.cgroup2;
-        let pins = pins.map(|pins| PinDirectory::take(&pins.pins()).expect("ours"));
+        let pins = pins.map(|pins| {
+            let mut taken = None;
+            // A child of another test, between its fork and its exec, holds the lock of the one before.
+            let free = eventually(|| {
+                taken = match PinDirectory::take(&pins.pins()) {
+                    Err(PinError::InUse(_)) => None,
+                    taken => Some(taken.expect("ours")),
+                };
+                taken.is_some()
+            });
+            taken.filter(|_| free).expect("nobody uses it")
+        });
         let (probes, ring) = Probes::load(sizes, &release(), cgroup2, pins).expect("it loads");
         let units = std::array::from_fn(|_| Cgroup::service());
         Ok(Self { probes, ring, port, units, generation: 0, current: Tables::default() })
