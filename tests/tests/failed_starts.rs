@@ -107,7 +107,7 @@ fn the_error_on_a_host_without_cgroup2_shows_how_to_mount_it() {
 #[test]
 fn an_invalid_policy_stops_the_start_and_lists_every_problem() {
     let setup = Setup::new();
-    let policy = "version = 1\n\n[[port]]\nname = \"a\"\nport = 99999\nmode = \"enforce\"\n\n\
+    let policy = "version = 1\n\n[[port]]\nname = \"a\"\nport = 99999\nmode = \"prevent\"\n\n\
                 [[port.allow]]\nrole = \"x\"\ndirection = \"sideways\"\npeers = [\"300.1.2.3\"]\nvolume = { max = \"1GiB\" }\n";
     setup.dir.write("policy.toml", policy);
     for check in [false, true] {
