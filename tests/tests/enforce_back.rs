@@ -89,7 +89,7 @@ fn a_trial_ends_in_the_kernel_with_nobody_there() {
     let mut daemon = Start::with(policies[0].clone()).pins(&fs.pins()).start();
     let now = || (of(&scene, &first), of(&scene, &second));
     assert_eq!(now(), (Seen::Connected, Seen::Denied));
-    let waiting = try_for(&mut daemon, &dir, &policies[1], "8s");
+    let waiting = try_for(&mut daemon, &dir, &policies[1], "12s");
     assert_eq!(now(), (Seen::Denied, Seen::Connected), "it is in force at once");
     daemon.kill();
     drop(waiting);
@@ -105,7 +105,7 @@ fn a_trial_that_enforces_nothing_ends_too() {
     let (scene, fs, dir) = (Scene::new(), BpfFs::new(), TempDir::new());
     let (declared, other) = (client(), client());
     let mut daemon = Start::with(scene.policy("enforce", &exe(&declared))).pins(&fs.pins()).start();
-    let waiting = try_for(&mut daemon, &dir, &scene.policy("observe", &exe(&declared)), "8s");
+    let waiting = try_for(&mut daemon, &dir, &scene.policy("observe", &exe(&declared)), "12s");
     assert_eq!(of(&scene, &other), Seen::Connected);
     daemon.kill();
     drop(waiting);

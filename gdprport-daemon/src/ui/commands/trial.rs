@@ -12,10 +12,13 @@ use super::super::format::duration;
 use super::super::screen::columns;
 use super::super::table::wrap;
 use crate::control::api::PolicyText;
-use crate::control::client::ControlClient;
+use crate::control::client::{ClientError, ControlClient};
 
 /// How often a trial is looked after.
 const LOOK: Duration = Duration::from_millis(500);
+
+/// For how long after the end of a trial a daemon that does not answer is waited for.
+const SILENT: Duration = Duration::from_secs(30);
 
 /// How a trial ended.
 pub(super) enum End {
@@ -36,19 +39,23 @@ pub(super) fn watch(runtime: &Runtime, client: &ControlClient, digest: &str) -> 
     if let Ok(style) = ProgressStyle::with_template("{msg}") {
         bar.set_style(style);
     }
-    let mut begun = false;
+    let (mut begun, mut ends) = (false, Timestamp::now());
     loop {
-        let in_force = runtime.block_on(client.policy()).map_err(|error| {
-            let text = format!(
-                "{error}\nits trial has ended with it: the next daemon reads the files, which have not been changed"
-            );
-            anyhow::Error::new(error).context(text)
-        })?;
-        let PolicyText { digest: now, trial, .. } = in_force.value;
+        let in_force = match runtime.block_on(client.policy()) {
+            Ok(reply) => reply.value,
+            // One that is slow is there, and takes the policy back in time.
+            Err(ClientError::Silent(_)) if Timestamp::now() < ends + SILENT => {
+                std::thread::sleep(LOOK);
+                continue;
+            }
+            Err(error) => return Err(lost(error)),
+        };
+        let PolicyText { digest: now, trial, .. } = in_force;
         let Some(trial) = trial.filter(|_| now == digest) else {
             bar.finish_and_clear();
             return Ok(if now == digest { End::Kept } else { End::TakenBack });
         };
+        ends = trial.until;
         if !begun {
             begun = true;
             explain(keys.is_some(), trial.until);
@@ -68,6 +75,18 @@ pub(super) fn watch(runtime: &Runtime, client: &ControlClient, digest: &str) -> 
             },
         }
     }
+}
+
+/// The daemon is not there, or does not answer.
+fn lost(error: ClientError) -> anyhow::Error {
+    let then = match error {
+        ClientError::NoDaemon(_) | ClientError::Ended(_) => {
+            "its trial has ended with it: the next daemon reads the files, which have not been changed"
+        }
+        _ => "the trial ends by itself, if it has not yet: `gdprport daemon status` says what is in force",
+    };
+    let text = format!("{error}\n{then}");
+    anyhow::Error::new(error).context(text)
 }
 
 fn explain(asks: bool, until: Timestamp) {
