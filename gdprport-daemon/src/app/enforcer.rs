@@ -104,8 +104,13 @@ pub(super) fn room(policy: &Arc<Policy>) -> EnforceRoom {
         .map_or_else(|_| EnforceRoom::default(), |(tables, _)| EnforceRoom::of(&tables))
 }
 
+/// The numbers of the ports with a mode.
+fn with_modes(policy: &Policy) -> impl Iterator<Item = u16> {
+    policy.watched().filter(|port| !port.enforcement.mode.is_observe()).map(|port| port.number)
+}
+
 fn has_modes(policy: &Policy) -> bool {
-    policy.watched().any(|port| !port.enforcement.mode.is_observe())
+    with_modes(policy).next().is_some()
 }
 
 const fn decided(tally: EnforceTally) -> Decisions {
@@ -222,11 +227,8 @@ impl Enforcer {
 
     /// Sinks whose port has a mode: unless a rule allows the deliverer, its events do not leave.
     fn decided_sinks<'a>(&'a self, policy: &'a Policy) -> impl Iterator<Item = &'a Arc<str>> {
-        let is_decided = |number: u16| {
-            let mut ports = policy.watched().filter(|port| !port.enforcement.mode.is_observe());
-            ports.any(|port| port.number == number)
-        };
-        self.sinks.iter().filter(move |(_, port)| is_decided(*port)).map(|(name, _)| name)
+        let decided: BTreeSet<u16> = with_modes(policy).collect();
+        self.sinks.iter().filter(move |(_, port)| decided.contains(port)).map(|(name, _)| name)
     }
 
     /// Makes tables of what is known now, and puts them in force.
@@ -286,12 +288,7 @@ impl Enforcer {
             known.users.iter().map(|(uid, name)| (Account::User(*uid), Some(name.clone()))).collect();
         self.accounts
             .extend(known.groups.iter().map(|(gid, name)| (Account::Group(*gid), Some(name.clone()))));
-        let policy = monitor.active_policy.policy();
-        let mut ports: Vec<u16> = policy
-            .watched()
-            .filter(|port| !port.enforcement.mode.is_observe())
-            .map(|port| port.number)
-            .collect();
+        let mut ports: Vec<u16> = with_modes(monitor.active_policy.policy()).collect();
         let maps = monitor.evidence.kernel.enforce();
         let generation = maps.next()?;
         let (tables, grown) = lower(&monitor.active_policy, &known, clock, maps.fingerprint(), generation)?;
