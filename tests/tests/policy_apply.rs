@@ -41,9 +41,13 @@ impl Scene {
 
     /// Begins a trial that somebody else ends; returns who waits for it.
     fn try_for(&mut self, time: &str) -> Child {
+        self.try_with(&["--yes", "--confirm", time])
+    }
+
+    fn try_with(&mut self, words: &[&str]) -> Child {
         let mut command = Command::new(program());
         command.arg("--socket").arg(self.daemon.socket()).args(["policy", "apply"]).arg(self.new_policy());
-        command.args(["--yes", "--confirm", time]).stdin(Stdio::null());
+        command.args(words).stdin(Stdio::null());
         command.stdout(fs::File::create(self.dir.join("stdout")).expect("a file"));
         command.stderr(fs::File::create(self.dir.join("stderr")).expect("a file"));
         let child = Child::start(command, Place::default());
@@ -175,5 +179,25 @@ fn what_cannot_be_applied_is_refused_before_anything_changes() {
     assert!(applied.status.success(), "{}", text(&applied));
     assert_eq!(scene.file(), scene.after);
     refused(scene.apply(&["--yes"]), 0, "is in force already");
+    drop(scene.daemon.stop());
+}
+
+#[test]
+fn a_program_gets_json_and_nothing_else() {
+    let mut scene = Scene::new();
+    let before = scene.daemon.status()["policy"]["digest"].clone();
+    let waiting = scene.try_with(&["--json", "--yes", "--confirm", "10m"]);
+    assert!(scene.daemon.ask(["policy", "revert"]).status.success());
+    assert_eq!(scene.end_of(waiting).0, Some(1));
+    let stdout = fs::read(scene.dir.join("stdout")).expect("it is there");
+    let reply: serde_json::Value = serde_json::from_slice(&stdout).expect("JSON");
+    assert_eq!((&reply["applied"], &reply["digest"]), (&false.into(), &before));
+    assert!(scene.apply(&["--yes"]).status.success());
+    let again = scene.apply(&["--json", "--yes"]);
+    let reply: serde_json::Value = serde_json::from_slice(&again.stdout).expect("JSON");
+    assert_eq!(
+        (&reply["applied"], &reply["digest"]),
+        (&true.into(), &scene.daemon.status()["policy"]["digest"])
+    );
     drop(scene.daemon.stop());
 }

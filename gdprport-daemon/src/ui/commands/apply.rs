@@ -63,6 +63,9 @@ pub(super) fn run(
     unchanged(&in_force)?;
     let text = text(&args.file)?;
     if in_force.files.iter().any(|source| source.name == place && source.text == text) {
+        if json {
+            return shown(&outcome(true, in_force.digest, ""), json, out);
+        }
         out.text(&format!("{} is in force already\n", clean(&args.file.display().to_string())))?;
         return Ok(Exit::Fine);
     }
@@ -134,6 +137,11 @@ fn shown(reply: &ReloadReply, json: bool, out: &mut Output) -> anyhow::Result<Ex
         out.text(&said(reply))?;
     }
     Ok(if reply.applied { Exit::Fine } else { Exit::Invalid })
+}
+
+/// What came of a trial, for programs.
+fn outcome(applied: bool, digest: String, why: &str) -> ReloadReply {
+    ReloadReply { applied, digest, problems: why.to_owned(), warnings: String::new() }
 }
 
 /// What came of it. Warnings are many, and not what somebody waits for now.
@@ -302,13 +310,18 @@ fn ended(
             revert(client, json, out)?;
             Ok(Exit::Failed)
         }
+        End::Kept if json => shown(&outcome(true, digest.to_owned(), ""), json, out),
         End::Kept => {
             out.text(&format!("kept; in force is {}\n", clean(digest)))?;
             Ok(Exit::Fine)
         }
         End::TakenBack => {
             let now = runtime.block_on(client.policy())?.value.digest;
-            out.text(&format!("not kept; in force is {} again\n", clean(&now)))?;
+            if json {
+                out.value(&outcome(false, now, "the policy on trial was not kept"))?;
+            } else {
+                out.text(&format!("not kept; in force is {} again\n", clean(&now)))?;
+            }
             Ok(Exit::Failed)
         }
     }
