@@ -69,7 +69,7 @@ mod host_only {
         };
     }
 
-    // Syslog has no acknowledgement: what they have read and not written when they are killed is lost with them.
+    // Syslog has no acknowledgement: of what they have read and not written when they are *killed* no sender can know.
     receiver!(Rsyslog, end);
     receiver!(SyslogNg, end);
     receiver!(Fake, kill);

@@ -70,7 +70,7 @@ impl SyslogNg {
         self.port.number()
     }
 
-    /// Ends it with SIGTERM, as its service manager does: what it has read is in its file, and what it has not is nobody's.
+    /// Ends it with SIGTERM, as its service manager does: it ends its connections in order, and may lose what it has read.
     pub fn end(&mut self) {
         self.process.end();
     }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::net::RecvFlags;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf, split};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::deliver::tls::explain;
 
@@ -145,6 +145,11 @@ impl Stream {
             }
         }
         false
+    }
+
+    /// Waits whether the other end closes it within a time; says what it did.
+    pub(super) async fn stays_open(&mut self, time: Duration) -> Result<(), String> {
+        timeout(time, closed(&mut self.io)).await.map_or(Ok(()), Err)
     }
 
     /// Writes pieces in order and waits until all of them have arrived. Each piece comes with the number of events that are

@@ -1,5 +1,7 @@
 //! Against real receivers, and against bad ones.
 
+mod ended;
+
 use std::collections::BTreeSet;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -225,7 +227,8 @@ async fn a_receiver_that_closes_in_the_middle_gets_it_again() {
         let (mut stream, _) = listener.accept().await.expect("a client");
         let mut all = Vec::new();
         let _ = stream.read_to_end(&mut all).await;
-        all
+        // It goes on listening.
+        (listener, all)
     });
     let mut sink =
         sink(&format!("address = \"tcp://127.0.0.1:{port}\"\nframing = \"lf\"\nconfirm = \"close\""));
@@ -234,7 +237,8 @@ async fn a_receiver_that_closes_in_the_middle_gets_it_again() {
     assert_eq!(failures.len(), 3, "{failures:?}");
     let closed = ["it closed the connection", "it broke the connection off"];
     assert!(failures.iter().all(|why| closed.iter().any(|end| why.ends_with(end))), "{failures:?}");
-    let got = String::from_utf8(got.await.expect("read")).expect("UTF-8");
+    let (_, got) = got.await.expect("read");
+    let got = String::from_utf8(got).expect("UTF-8");
     assert_eq!(got.lines().count(), 500);
 }
 

@@ -21,6 +21,10 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 /// How long a batch may take once there is a connection.
 const SEND_WITHIN: Duration = Duration::from_secs(30);
 
+/// How long the next connection has to stay open before the batch on the one before it counts. A program that ends closes
+/// its connections and its listener within a millisecond or two (measured with syslog-ng 3.38: 5 ms are enough).
+const OUTLIVES: Duration = Duration::from_millis(50);
+
 /// Bytes that are written at once: the steps in which a slow receiver's progress counts.
 const PIECE: usize = 32 << 10;
 
@@ -65,9 +69,7 @@ impl Syslog {
             link => link,
         };
         if link.is_none() {
-            let opened = timeout(self.within.0, open(&self.settings, self.within.0)).await;
-            let late = || Err(format!("no connection within {} s", self.within.0.as_secs()));
-            match opened.unwrap_or_else(|_| late()) {
+            match open(&self.settings, self.within.0).await {
                 Ok(opened) => link = Some(opened),
                 Err(why) => return self.failed(&why),
             }
@@ -87,13 +89,30 @@ impl Syslog {
         }
     }
 
+    /// Waits until it is plain that the receiver ended the last connection because it had read all of it, and not because
+    /// its program ends, with what it had read in its memory: then the connection for the next batch ends too.
+    async fn outlived(&mut self) -> Result<(), String> {
+        let ends = |why: &str| format!("it ended the connection and seems to end itself ({why})");
+        let Link::Stream(mut next) = open(&self.settings, self.within.0).await.map_err(|why| ends(&why))?
+        else {
+            return Ok(());
+        };
+        next.stays_open(OUTLIVES).await.map_err(|why| ends(&why))?;
+        self.link = Some(Link::Stream(next));
+        Ok(())
+    }
+
     async fn send_stream(&mut self, mut stream: Stream, batch: &[Message]) -> Outcome {
         let (pieces, mut refused) = self.pieces(batch);
         let deadline = Instant::now() + self.within.1;
         let mut written = stream.write(&pieces, deadline).await;
         let closes = self.settings.confirm == Confirm::Close;
         if written.is_ok() && closes {
-            written = stream.finish(deadline).await.map_err(Broken::Lost);
+            written = match stream.finish(deadline).await {
+                Ok(()) => self.outlived().await,
+                Err(why) => Err(why),
+            }
+            .map_err(Broken::Lost);
         } else if written.is_ok() {
             self.link = Some(Link::Stream(stream));
         }
@@ -159,6 +178,11 @@ impl Transport for Syslog {
 }
 
 async fn open(settings: &SyslogSettings, within: Duration) -> Result<Link, String> {
+    let opened = timeout(within, connected(settings, within)).await;
+    opened.unwrap_or_else(|_| Err(format!("no connection within {} s", within.as_secs())))
+}
+
+async fn connected(settings: &SyslogSettings, within: Duration) -> Result<Link, String> {
     match &settings.address {
         SyslogAddress::Unix(path) => open_unix(path).await,
         SyslogAddress::Udp(endpoint) => open_udp(endpoint).await.map(Link::Datagrams),
