@@ -75,8 +75,8 @@ pub struct KeptFor {
 pub struct KeptLog {
     /// Its directory.
     pub path: String,
-    /// Seconds after which entries are erased; null: they stay as long as there is room.
-    pub seconds: Option<u64>,
+    /// Seconds after which entries are erased.
+    pub seconds: u64,
     /// Bytes that entries may have: beyond it the oldest are erased.
     pub bytes: u64,
 }

@@ -191,7 +191,7 @@ tables! {
             path: NamedPath,
             /// The file of its private key, which is made if there is none, or the credential that systemd passes.
             key: KeyPlace,
-            /// Days that entries are kept; not given: as long as there is room.
+            /// Days that entries are kept.
             keep: Days,
             /// Bytes that entries may have: beyond it the oldest are erased.
             max_size: LedgerBytes,

@@ -23,7 +23,7 @@ impl EvidenceConfig {
         let settings = EvidenceSettings {
             dir: written.path.unwrap_or(usual.dir),
             key: written.key.unwrap_or(usual.key),
-            keep: written.keep_days.map(|days| day * days),
+            keep: written.keep_days.map_or(usual.keep, |days| day * days),
             max_bytes: written.max_bytes.unwrap_or(usual.max_bytes),
         };
         Self { enabled: written.enabled, settings }
@@ -34,6 +34,12 @@ impl EvidenceConfig {
     #[must_use]
     pub(crate) fn settings(&self, given: Option<&Path>, usual: bool) -> Option<EvidenceSettings> {
         (given.is_some() || self.enabled.unwrap_or(usual)).then(|| self.place(given))
+    }
+
+    /// The log of this host: whoever starts the daemon may keep one, which the configuration does not say, but its directory does.
+    #[must_use]
+    pub(crate) fn of_host(&self) -> Option<EvidenceSettings> {
+        self.settings(None, self.settings.dir.exists())
     }
 
     /// Where a log is, whether or not one is kept now. The key of a directory of the command line is beside it.
@@ -63,7 +69,7 @@ mod tests {
             enabled: Some(true),
             path: Some("/data/log".into()),
             key: Some(SecretRef::Credential("log-key".into())),
-            keep_days: Some(400),
+            keep_days: Some(90),
             max_bytes: Some(1 << 32),
         };
         let settings = EvidenceConfig::of(written).settings(None, false).expect("enabled");
@@ -71,7 +77,7 @@ mod tests {
             (settings.dir.as_path(), settings.key),
             (Path::new("/data/log"), SecretRef::Credential("log-key".into()))
         );
-        assert_eq!((settings.keep, settings.max_bytes), (Some(Duration::from_hours(400 * 24)), 1 << 32));
+        assert_eq!((settings.keep, settings.max_bytes), (Duration::from_hours(90 * 24), 1 << 32));
     }
 
     #[test]

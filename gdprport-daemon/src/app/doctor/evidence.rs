@@ -8,7 +8,7 @@ use super::room::free_bytes;
 use crate::app::config::EvidenceConfig;
 use crate::control::api::{Check, CheckResult};
 use crate::host::trust::exposure_of_state;
-use crate::sink::evidence::{EvidenceSettings, Standing, Unread, read_key};
+use crate::sink::evidence::{Standing, Unread, read_key};
 
 /// What is left of its file system below which it may not be written any more soon.
 const SPACE: u64 = 64 << 20;
@@ -22,8 +22,7 @@ pub(super) fn check(running: Option<Option<&Standing>>, configured: &EvidenceCon
             (standing.dir.clone(), standing.key.clone(), standing.problem.clone())
         }
         None => {
-            // Whoever starts the daemon may keep one, which the configuration does not say: its directory does.
-            let settings = configured.settings(None, Path::new(EvidenceSettings::DIR).exists())?;
+            let settings = configured.of_host()?;
             if let SecretRef::Credential(name) = &settings.key {
                 unknown =
                     format!("its key is the credential {name}, which systemd passes to the service alone");

@@ -91,9 +91,6 @@ fn log(kept: Option<&KeptLog>, lang: Lang) -> Vec<String> {
         return vec![words.own_evidence_off.to_owned()];
     };
     let bytes = lang.bytes(*bytes);
-    let limit = match seconds {
-        Some(seconds) => fill(words.own_evidence_kept, &[path, &lang.count(seconds / 86_400), &bytes]),
-        None => fill(words.own_evidence_room, &[path, &bytes]),
-    };
+    let limit = fill(words.own_evidence_kept, &[path, &lang.count(seconds / 86_400), &bytes]);
     vec![limit, words.own_evidence_erased.to_owned(), words.own_evidence_stays.to_owned()]
 }

@@ -60,7 +60,7 @@ words! {
     // The monitor's own record.
     own_title, own_name, own_purpose, own_subjects, own_data, own_data_hidden_peers, own_data_cut_peers, own_data_hidden_users,
     own_data_plain, own_data_before, own_never, own_recipients, own_no_recipients, own_file, own_journald, own_sink, own_sink_faulty, own_no_spool, own_metrics, own_control, own_retention,
-    own_ledger_kept, own_ledger_off, own_spool_kept, own_evidence_kept, own_evidence_room, own_evidence_off, own_evidence_erased, own_evidence_stays,
+    own_ledger_kept, own_ledger_off, own_spool_kept, own_evidence_kept, own_evidence_off, own_evidence_erased, own_evidence_stays,
     own_elsewhere, own_measures, own_measures_text, own_evidence_proves, own_legal, own_defaults, own_source,
     // Charts.
     months, day_month, by_hour, by_day, by_days, before_ledger, unwatched, hatched, most, volume_by_port,

@@ -59,7 +59,7 @@ impl Lines {
 }
 
 fn settings(dir: &Path) -> EvidenceSettings {
-    EvidenceSettings { dir: dir.to_owned(), key: key_of(dir), keep: None, max_bytes: u64::MAX }
+    EvidenceSettings { dir: dir.to_owned(), key: key_of(dir), keep: Duration::MAX, max_bytes: u64::MAX }
 }
 
 fn key_of(dir: &Path) -> SecretRef {

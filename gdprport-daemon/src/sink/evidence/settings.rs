@@ -15,8 +15,8 @@ pub(crate) struct EvidenceSettings {
     pub(crate) dir: PathBuf,
     /// Its private key: a file that is made if there is none, or a credential.
     pub(crate) key: SecretRef,
-    /// For how long entries are kept; `None`: as long as there is room.
-    pub(crate) keep: Option<Duration>,
+    /// For how long entries are kept, if there is room.
+    pub(crate) keep: Duration,
     /// Bytes that entries may have: beyond it the oldest are erased.
     pub(crate) max_bytes: u64,
 }
@@ -24,6 +24,8 @@ pub(crate) struct EvidenceSettings {
 impl EvidenceSettings {
     /// Where the log is unless something else is said.
     pub(crate) const DIR: &str = "/var/lib/gdprport/evidence";
+    /// As long as the ledger: personal data is kept no longer than somebody asks for (Art. 5(1)(e) GDPR).
+    pub(crate) const KEEP: Duration = Duration::from_hours(400 * 24);
     /// Some 900,000 events: with `emit = "auto"` those of months.
     pub(crate) const MAX_BYTES: u64 = 1 << 30;
     /// Where its key is: beside the log, so that a copy of the log is none of the key.
@@ -39,6 +41,6 @@ impl EvidenceSettings {
 impl Default for EvidenceSettings {
     fn default() -> Self {
         let key = SecretRef::File(Self::KEY.into());
-        Self { dir: Self::DIR.into(), key, keep: None, max_bytes: Self::MAX_BYTES }
+        Self { dir: Self::DIR.into(), key, keep: Self::KEEP, max_bytes: Self::MAX_BYTES }
     }
 }

@@ -296,14 +296,11 @@ impl Writer {
     /// Erases what is older than it is kept, and the oldest for which there is no room.
     fn retain(&mut self, running: &mut Running) -> io::Result<()> {
         let (now, sums) = (Timestamp::now(), self.handle.sums());
-        let mut all = Vec::new();
-        if let Some(keep) = self.settings.keep {
-            let before = now.checked_sub(keep).unwrap_or(Timestamp::MIN);
-            let (why, by) = ("retention".to_owned(), "gdprport".to_owned());
-            all.push(running.log.erase(&Erasure { from: None, before, why, by }, now, sums)?);
-        }
-        all.push(running.log.erase_beyond(self.settings.max_bytes, now, sums)?);
-        for done in all {
+        let before = now.checked_sub(self.settings.keep).unwrap_or(Timestamp::MIN);
+        let (why, by) = ("retention".to_owned(), "gdprport".to_owned());
+        let old = running.log.erase(&Erasure { from: None, before, why, by }, now, sums)?;
+        let beyond = running.log.erase_beyond(self.settings.max_bytes, now, sums)?;
+        for done in [old, beyond] {
             if let Some(note) = done.note {
                 self.made(running, &note);
                 let entries = done.entries;

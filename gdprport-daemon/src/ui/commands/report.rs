@@ -207,9 +207,9 @@ fn described(
             .settings(None)
             .map(|kept| KeptFor { seconds: u64::from(kept.keep_days) * 86_400, bytes: kept.max_bytes }),
         spool: config.spool(None).map(|kept| KeptFor { seconds: kept.keep.as_secs(), bytes: kept.max_bytes }),
-        evidence: config.evidence.settings(None, false).map(|kept| KeptLog {
+        evidence: config.evidence.of_host().map(|kept| KeptLog {
             path: kept.dir.display().to_string(),
-            seconds: kept.keep.map(|keep| keep.as_secs()),
+            seconds: kept.keep.as_secs(),
             bytes: kept.max_bytes,
         }),
         file: config.file.as_ref().map(|file| file.display().to_string()),
