@@ -27,6 +27,16 @@ pub enum Seen {
 pub fn connect(program: &Path, port: u16, place: Place<'_>) -> Seen {
     let mut command = Command::new(program);
     command.arg(format!("127.0.0.1:{port}"));
+    ended(command, place)
+}
+
+/// Runs a program that connects, fails if it cannot, and ends.
+///
+/// # Panics
+/// When it fails otherwise.
+#[track_caller]
+pub fn ended(mut command: Command, place: Place<'_>) -> Seen {
+    let name = command.get_program().to_string_lossy().into_owned();
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = Child::start(command, place);
     let mut errors = child.pipes().stderr.take().expect("stderr is piped");
@@ -36,7 +46,7 @@ pub fn connect(program: &Path, port: u16, place: Place<'_>) -> Seen {
     match (status.success(), said.contains("Operation not permitted")) {
         (true, _) => Seen::Connected,
         (false, true) => Seen::Denied,
-        (false, false) => panic!("{}: {status}: {said}", program.display()),
+        (false, false) => panic!("{name}: {status}: {said}"),
     }
 }
 
