@@ -12,7 +12,7 @@ const BEGIN: &str = "\
 What `gdprport COMMAND --help` says, of every command. The same is in the manual (`man gdprport`; `cargo xtask man` writes its pages,
 and completions for bash, zsh and fish), and `gdprport help topics` lists short pages about what the words mean:
 [first steps](help/first-steps.md), [policy](help/policy.md), [verdicts](help/verdicts.md), [attribution](help/attribution.md),
-[posture](help/posture.md), [events](help/events.md), [coverage](help/coverage.md), [privacy](help/privacy.md),
+[posture](help/posture.md), [enforcement](help/enforcement.md), [events](help/events.md), [coverage](help/coverage.md), [privacy](help/privacy.md),
 [sinks](help/sinks.md), [exit codes](help/exit-codes.md).
 
 This page is written from the definition of the command line: `GDPRPORT_BLESS=1 cargo test -p gdprport-manual`. Options that every

@@ -19,12 +19,13 @@ macro_rules! topics {
 }
 
 /// Every topic.
-pub const TOPICS: [Topic; 10] = topics![
+pub const TOPICS: [Topic; 11] = topics![
     "first-steps",
     "policy",
     "verdicts",
     "attribution",
     "posture",
+    "enforcement",
     "events",
     "coverage",
     "privacy",
