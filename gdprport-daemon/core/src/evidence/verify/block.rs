@@ -26,10 +26,12 @@ pub(super) fn judge(block: &Block, width: u16, root: Option<Hash>) -> Judged<'_>
     let mut wrong = Vec::new();
     let tile = block.tile.as_deref().and_then(|bytes| {
         let hashes = hashes_of(bytes);
-        if hashes.len() < usize::from(width) || bytes.len() % Hash::BYTES != 0 {
-            wrong.push((What::Truncated, 0, format!("the tile of level 0 has {} bytes", bytes.len())));
-        } else if hashes.len() > usize::from(width) {
-            wrong.push((What::TileChanged, 0, "the tile of level 0 has more hashes than it may".into()));
+        if hashes.len() < usize::from(width) {
+            let detail = format!("the tile of level 0 ends after {} of {width} hashes", hashes.len());
+            wrong.push((What::Truncated, clamp(hashes.len()), detail));
+        } else if bytes.len() > usize::from(width) * Hash::BYTES {
+            let detail = format!("the tile of level 0 goes on behind its {width} hashes");
+            wrong.push((What::TileChanged, width, detail));
         }
         (hashes.len() >= usize::from(width)).then(|| hashes[..usize::from(width)].to_vec())
     });
