@@ -21,12 +21,23 @@ struct Logged {
     kept: [Note; 2],
 }
 
+/// Events of a second each, with a checkpoint each hour at the latest, as the daemon makes them.
+fn append_days(log: &mut Log<Lossy>, seqs: std::ops::Range<u64>) {
+    let mut from = seqs.start;
+    while seqs.end - from > 3_500 {
+        append(log, from..from + 3_500);
+        from += 3_500;
+        checkpoint(log, from);
+    }
+    append(log, from..seqs.end);
+}
+
 /// A log of so many events.
 fn logged(events: u64) -> Logged {
     let disk = Lossy::default();
     let mut log = started(&disk, at(0));
     let half = events / 2;
-    append(&mut log, 1..half);
+    append_days(&mut log, 1..half);
     checkpoint(&mut log, half);
     let older = disk.copy();
     let sha256 = Hash::of(POLICY).to_string();
@@ -39,7 +50,7 @@ fn logged(events: u64) -> Logged {
     log.rotate(key(2), at(half)).expect("nothing fails");
     log.checkpoint(Reason::Rotation, at(half), Sums::default()).expect("nothing fails");
     log.rotated().expect("nothing fails");
-    append(&mut log, half..events + 1);
+    append_days(&mut log, half..events + 1);
     let kept = [next, checkpoint(&mut log, events)];
     let size = log.tree.size();
     Logged { disk, size, policy, older, kept }
@@ -244,7 +255,7 @@ impl Logged {
         let resigned = Lossy::default();
         let opened = open(resigned.clone(), key(3), Uuid::nil(), salts);
         let Opened { mut log, .. } = opened.unwrap_or_else(|error| panic!("{error:?}"));
-        append(&mut log, 1..events);
+        append_days(&mut log, 1..events);
         checkpoint(&mut log, events);
         let verified = verify(&mut Files::new(&resigned, |_| {}), &public(), &[]);
         assert!(matches!(verified, Err(Stopped::NoCheckpoint(_))), "{verified:?}");
