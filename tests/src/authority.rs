@@ -88,12 +88,20 @@ impl Authority {
     /// When openssl makes none.
     #[must_use]
     pub fn issue(&self, label: &str, names: &[&str], valid: Valid) -> Issued {
+        self.issue_with(label, &format!("subjectAltName={}\n", names.join(",")), valid)
+    }
+
+    /// Issues a certificate with these extensions, each a line of openssl's configuration.
+    ///
+    /// # Panics
+    /// When openssl makes none.
+    #[must_use]
+    pub fn issue_with(&self, label: &str, extensions: &str, valid: Valid) -> Issued {
         let _one = self.one.lock().expect("no other test has panicked in here");
         let key = format!("{label}.key");
         let new_key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
         self.call(&format!("req -new {new_key} -keyout {key} -out {label}.csr -subj /CN={label}"));
-        let names = names.join(",");
-        self.dir.write("extensions", &format!("subjectAltName={names}\nbasicConstraints=CA:FALSE\n"));
+        self.dir.write("extensions", &format!("{extensions}basicConstraints=CA:FALSE\n"));
         let dates = match valid {
             Valid::Now => "-days 2",
             Valid::Past => "-startdate 20240101000000Z -enddate 20240201000000Z",

@@ -70,11 +70,15 @@ impl EvidenceLog {
     /// What `gdprport evidence verify` says, and whether it found nothing.
     #[must_use]
     pub fn verified(&self, checkpoints: &[&Path]) -> (bool, Value) {
-        let mut words = vec!["evidence", "verify", path(&self.dir), "--key", &self.key, "--json"];
-        for checkpoint in checkpoints {
-            words.extend(["--checkpoint", path(checkpoint)]);
-        }
-        let output = gdprport(&words);
+        let each = checkpoints.iter().flat_map(|checkpoint| ["--checkpoint", path(checkpoint)]);
+        self.verified_with(&each.collect::<Vec<_>>())
+    }
+
+    /// The same with these options.
+    #[must_use]
+    pub fn verified_with(&self, options: &[&str]) -> (bool, Value) {
+        let words = ["evidence", "verify", path(&self.dir), "--key", &self.key, "--json"];
+        let output = gdprport(&[&words, options].concat());
         let said = serde_json::from_slice(&output.stdout);
         (output.status.success(), said.unwrap_or_else(|_| Value::String(text(&output.stderr))))
     }

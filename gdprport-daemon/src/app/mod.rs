@@ -38,6 +38,7 @@ mod scan;
 mod session;
 mod shutdown;
 mod signals;
+pub(crate) mod stamps;
 mod startup;
 mod status;
 #[cfg(test)]

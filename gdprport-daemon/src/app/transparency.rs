@@ -74,23 +74,22 @@ pub(crate) fn public_key(given: &str) -> Result<PublicKey, LogError> {
     })
 }
 
-/// Verifies a log. `progress` is called with the entries that were verified.
+/// Verifies a log. `elsewhere`: checkpoints besides its own. `progress` is called with the entries that were verified.
 ///
 /// # Errors
 /// If there is nothing to verify. What is wrong with the log is in what is returned.
 pub(crate) fn verified(
     dir: &Path,
     key: &PublicKey,
-    checkpoints: &[PathBuf],
+    elsewhere: &[Elsewhere],
     progress: impl FnMut(u64),
 ) -> Result<Verified, LogError> {
     if !dir.join("tile").is_dir() && !dir.join("checkpoint").exists() {
         return Err(LogError::NoLog(dir.to_owned()));
     }
-    let elsewhere = kept_all(checkpoints, key)?;
     let disk = Directory::new(dir.to_owned());
     let mut files = Files::new(&disk, progress);
-    verify(&mut files, key, &elsewhere).map_err(|stopped| match stopped {
+    verify(&mut files, key, elsewhere).map_err(|stopped| match stopped {
         Stopped::Unreadable(source) => LogError::Read { path: dir.to_owned(), source },
         Stopped::NoCheckpoint(why) => LogError::NoCheckpoint { dir: dir.to_owned(), why },
         Stopped::Keys(error) => LogError::NoCheckpoint {
@@ -157,7 +156,11 @@ pub(crate) fn notes_of(path: &Path, dir: &Path) -> Result<Vec<Vec<u8>>, LogError
     Ok(kept(path, &log)?.into_iter().map(|elsewhere| elsewhere.note).collect())
 }
 
-fn kept_all(paths: &[PathBuf], key: &PublicKey) -> Result<Vec<Elsewhere>, LogError> {
+/// The checkpoints of the log of this key in files that somebody kept.
+///
+/// # Errors
+/// If one cannot be read, or has none of this log.
+pub(crate) fn kept_all(paths: &[PathBuf], key: &PublicKey) -> Result<Vec<Elsewhere>, LogError> {
     let mut elsewhere = Vec::new();
     for path in paths {
         elsewhere.extend(kept(path, key.name().as_str())?);
@@ -204,7 +207,7 @@ fn kept(path: &Path, log: &str) -> Result<Vec<Elsewhere>, LogError> {
         let mut notes = Vec::new();
         file.take(NOTES_BYTES_MAX).read_to_end(&mut notes).map_err(unread)?;
         let notes = divided(&notes).map(<[u8]>::to_vec);
-        return Ok(notes.map(|note| Elsewhere { name: shown.to_string(), note }).collect());
+        return Ok(notes.map(|note| Elsewhere { name: shown.to_string(), note, stamp: None }).collect());
     }
     let (mut kept, mut of_others) = (Vec::new(), 0_u64);
     for number in 1_u64.. {
@@ -214,7 +217,8 @@ fn kept(path: &Path, log: &str) -> Result<Vec<Elsewhere>, LogError> {
         }
         for note in notes_in(&String::from_utf8_lossy(&line)) {
             if note.strip_prefix(log).is_some_and(|rest| rest.starts_with('\n')) {
-                kept.push(Elsewhere { name: format!("{shown}, line {number}"), note: note.into_bytes() });
+                let name = format!("{shown}, line {number}");
+                kept.push(Elsewhere { name, note: note.into_bytes(), stamp: None });
             } else {
                 of_others += 1;
             }

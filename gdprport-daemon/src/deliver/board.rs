@@ -13,6 +13,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::cursor::Unread;
+use super::stamps::StampsKnown;
 use super::standing::Standing;
 use crate::control::api::{
     ConfigStanding, DeliverStatus, LagStanding, SinkStanding, SinkState, SinkTotals, SpoolStanding,
@@ -63,6 +64,7 @@ pub(super) struct Known {
     pub(super) spool: PathBuf,
     pub(super) rows: Vec<Row>,
     pub(super) faulty: Vec<FaultySink>,
+    pub(super) stamps: Option<StampsKnown>,
 }
 
 fn locked<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -139,6 +141,7 @@ impl Board {
             cpu_ns: u64::try_from(usage::cpu_time().as_nanos()).unwrap_or(u64::MAX),
             rss_kib: usage::resident_kib(),
             sinks: running.chain(known.faulty.iter().map(|sink| faulty(sink, asked))).collect(),
+            timestamps: known.stamps.as_ref().map(StampsKnown::shown),
         }
     }
 
@@ -238,7 +241,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().to_owned();
         let config = ConfigStanding { path: "x".to_owned(), read: Timestamp::now(), refused: None };
-        let known = Known { config, spool: path, rows: Vec::new(), faulty: Vec::new() };
+        let known = Known { config, spool: path, rows: Vec::new(), faulty: Vec::new(), stamps: None };
         let host = Host { name: "db-1".into(), boot_id: "boot".into() };
         let board = Board::new(Timestamp::now(), host, known);
         let short = Duration::from_millis(30);

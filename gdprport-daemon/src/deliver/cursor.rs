@@ -3,9 +3,7 @@
 //! A cursor is of one sink (name, type, place) and one spool. One that cannot be read or is of something else is not used, and the
 //! sink says where it begins instead.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,6 +14,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
+use super::files::replace;
 use crate::control::api::SinkTotals;
 use crate::host::configured;
 use crate::sink::spool::Seen;
@@ -158,42 +157,16 @@ impl CursorFile {
         }
         let cursor = Cursor { version: VERSION, sink: self.sink.clone(), kept };
         let text = serde_json::to_vec(&cursor).map_err(io::Error::other)?;
-        // No name of a sink begins with a dot.
-        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
-        let new = self.path.with_file_name(format!(".{name}.new"));
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .custom_flags(libc::O_NOFOLLOW)
-            .open(&new)?;
-        file.write_all(&text)?;
-        // Without it the name may be on the disk before the bytes are.
-        file.sync_data()?;
-        fs::rename(&new, &self.path)?;
+        replace(&self.path, &text)?;
         self.written = number;
         Ok(())
     }
 }
 
-/// Makes the directory of cursors in the deliverer's state directory, which must exist.
-///
-/// # Errors
-/// If it cannot be made or written to.
-pub(super) fn directory(state: &Path) -> io::Result<PathBuf> {
-    let directory = state.join("cursors");
-    match fs::create_dir(&directory) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
-    }
-    File::open(&directory)?.sync_all()?;
-    rustix::fs::access(&directory, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK)?;
-    Ok(directory)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use gdprport_core::delivery::Delivery;
     use gdprport_core::written::Source;
     use jiff::Timestamp;

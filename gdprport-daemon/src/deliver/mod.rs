@@ -11,6 +11,7 @@ mod config;
 mod connect;
 mod cursor;
 mod feed;
+mod files;
 mod hidden;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod hostile;
@@ -28,6 +29,7 @@ mod routes;
 mod run;
 mod running;
 mod secret;
+mod stamps;
 mod standing;
 mod syslog;
 mod tls;
@@ -42,8 +44,9 @@ pub(crate) use line::{bounded, one_line};
 pub use measured::Sent;
 pub(crate) use message::Message;
 pub(crate) use probe::probe;
-pub(crate) use run::{DeliverError, DeliverOptions, run, this_host};
+pub(crate) use run::{DeliverError, DeliverOptions, STATE, run, this_host};
 pub(crate) use secret::seal;
+pub(crate) use stamps::DIRECTORY as STAMPS;
 pub(crate) use transport::{ANSWER_MAX, Failure, Limits, Outcome, Refused, Sending, Transport};
 
 #[cfg(test)]

@@ -20,11 +20,13 @@ use tokio::time::Instant;
 use super::beginning::Beginning;
 use super::board::{Board, Known, Row};
 use super::config;
-use super::cursor::{self, CursorFile, is_same};
+use super::cursor::{CursorFile, is_same};
+use super::files::directory;
 use super::receiver::transport;
 use super::routes;
 use super::running::{Running, stop_all};
 use super::secret::seal;
+use super::stamps::{Stamper, Stamping};
 use super::standing::Standing;
 use super::worker::Worker;
 use crate::control::DELIVER_SOCKET;
@@ -38,7 +40,7 @@ use crate::host::notify;
 use crate::sink::spool::SpoolSettings;
 
 /// Where cursors are, unless it is said otherwise.
-const STATE: &str = "/var/lib/gdprport-deliver";
+pub(crate) const STATE: &str = "/var/lib/gdprport-deliver";
 
 /// Threads that read the spool, write cursors and ask the resolver for names; one that is not needed ends. A lookup without an
 /// answer keeps its thread until the resolver's own timeouts are over, half a minute and more: with few threads, the names of
@@ -114,9 +116,11 @@ pub(crate) fn run(options: &DeliverOptions) -> Result<(), DeliverError> {
 
 struct Deliverer {
     options: DeliverOptions,
+    state: PathBuf,
     cursors: PathBuf,
     spool: PathBuf,
     running: Vec<Running>,
+    stamping: Option<Stamping>,
     board: Board,
     server: Option<Server>,
     _lock: Lock,
@@ -144,7 +148,7 @@ impl Deliverer {
         let state = options.state.clone().or_else(|| settings.state.clone()).unwrap_or_else(|| STATE.into());
         let of_state = |source| DeliverError::State { path: state.clone(), source };
         let lock = lock(&state)?;
-        let cursors = cursor::directory(&state).map_err(of_state)?;
+        let cursors = directory(&state, "cursors").map_err(of_state)?;
         let socket = options.socket.clone().or_else(|| settings.socket.clone());
         let socket = socket.unwrap_or_else(|| DELIVER_SOCKET.into());
         let life = crate::control::limits::TEST_WITHIN + Duration::from_secs(20);
@@ -159,12 +163,15 @@ impl Deliverer {
             spool: spool_of(&delivery),
             rows: Vec::new(),
             faulty: Vec::new(),
+            stamps: None,
         };
         let mut deliverer = Self {
             options: options.clone(),
+            state,
             cursors,
             spool: known.spool.clone(),
             running: Vec::new(),
+            stamping: None,
             board: Board::new(Timestamp::now(), host, known),
             server: Some(server),
             _lock: lock,
@@ -295,7 +302,12 @@ impl Deliverer {
     /// Starts what does not run yet, and puts all on the board in the order of the file. `ended`: sinks that were stopped for it.
     async fn take_over(&mut self, delivery: Delivery, mut kept: Vec<Running>, ended: Vec<Running>) {
         let until = Instant::now() + CHANGE_WITHIN;
-        let Delivery { sinks, mut faulty, .. } = delivery;
+        let Delivery { sinks, mut faulty, settings, .. } = delivery;
+        let (spool, state) = (self.spool.clone(), self.state.clone());
+        let stamper = settings.timestamps.map(|settings| Stamper { settings, spool, state });
+        if self.stamping.as_ref().map(|stamping| &stamping.stamper) != stamper.as_ref() {
+            self.stamping = stamper.map(Stamper::begin);
+        }
         for sink in &faulty {
             let name = sink.name.as_deref().unwrap_or("without a name");
             tracing::error!("the sink {name} is left out:");
@@ -327,6 +339,7 @@ impl Deliverer {
         known.spool.clone_from(&self.spool);
         known.rows = self.running.iter().map(|running| running.row.clone()).collect();
         known.faulty = faulty;
+        known.stamps = self.stamping.as_ref().map(|stamping| stamping.known.clone());
     }
 
     /// Begins with a sink: where it was a moment ago, at its cursor, or where it says. `until`: how long cursors may take.

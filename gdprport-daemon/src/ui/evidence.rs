@@ -1,6 +1,6 @@
 //! What a verification of the evidence log has found, for people.
 
-use gdprport_core::evidence::{Finding, Findings, Verified};
+use gdprport_core::evidence::{Finding, Findings, LatestStamp, Stamps, Verified};
 use gdprport_core::figures::thousands;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -21,6 +21,8 @@ pub(super) struct Json<'a> {
     bytes: u64,
     checkpoints: u64,
     elsewhere: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timestamps: Option<&'a Stamps>,
     declared_missing: u64,
     erased: &'a gdprport_core::evidence::Erased,
     away: &'a [gdprport_core::evidence::Away],
@@ -52,6 +54,7 @@ impl<'a> Json<'a> {
             bytes: verified.bytes,
             checkpoints: verified.checkpoints,
             elsewhere: verified.elsewhere,
+            timestamps: verified.stamps.as_ref(),
             declared_missing: verified.declared_missing,
             erased: &verified.erased,
             away: &verified.away,
@@ -87,7 +90,28 @@ pub(super) fn show(verified: &Verified) -> String {
             thousands(verified.checkpoints)
         ),
     );
+    let stamps = verified.stamps.as_ref();
+    if let Some((stamps, LatestStamp { time, entries, authority })) =
+        stamps.and_then(|stamps| Some((stamps, stamps.latest.as_ref()?)))
+    {
+        line(
+            Tone::Good,
+            "✓",
+            format!(
+                "{} timestamp(s) are of this log: its first {} entries were there on {time:.0}, says {}",
+                thousands(stamps.count),
+                thousands(*entries),
+                clean(authority)
+            ),
+        );
+    }
     match verified.elsewhere {
+        0 if stamps.is_some_and(|stamps| stamps.count > 0) => line(
+            Tone::Warn,
+            "!",
+            "no checkpoint from elsewhere was given that fits: what came after the last timestamp may have been made anew with the right key"
+                .into(),
+        ),
         0 => line(
             Tone::Warn,
             "!",

@@ -6,7 +6,9 @@ use super::format::{bytes, counted, duration, moment, thousands};
 use super::screen::Screen;
 use super::table::{Cell, Column, fact, table, title, wrap};
 use super::tone::Tone;
-use crate::control::api::{DeliverStatus, SinkStanding, SinkState, SinkTotals, TestReply};
+use crate::control::api::{
+    DeliverStatus, FailureStanding, SinkStanding, SinkState, SinkTotals, StampsStanding, TestReply,
+};
 
 const SINKS: [Column; 9] = [
     Column::elastic("SINK", 12),
@@ -35,7 +37,43 @@ pub(super) fn show(status: &DeliverStatus, screen: &Screen) -> String {
     for sink in &status.sinks {
         text.push_str(&details(sink, is_of_spool(sink, status), screen));
     }
+    if let Some(stamps) = &status.timestamps {
+        text.push_str(&title("TIMESTAMPS", &counted(stamps.kept, "timestamp")));
+        text.push_str(&fact("authority", Tone::Plain, &stamps.place, screen.width));
+        text.push_str(&fact("directory", Tone::Plain, &stamps.directory, screen.width));
+        let (tone, said) = latest(stamps, screen.now);
+        text.push_str(&fact("latest", tone, &said, screen.width));
+        if let Some(failure) = &stamps.failure {
+            text.push_str(&failed(failure, &failure.why, screen));
+        }
+    }
     text
+}
+
+/// The latest timestamp, in words.
+fn latest(stamps: &StampsStanding, now: Timestamp) -> (Tone, String) {
+    let Some(last) = &stamps.last else {
+        let none = match stamps.failure {
+            Some(_) => "none yet",
+            None => {
+                "none yet: it waits for a checkpoint, which the daemon makes with `enabled = true` in [evidence]"
+            }
+        };
+        return (Tone::Warn, none.to_owned());
+    };
+    let covers = last.entries.map(|entries| format!(" with {} entries", thousands(entries)));
+    let ago = duration(seconds(last.time, now));
+    let said = format!("{ago} ago, of checkpoint {}{}", thousands(last.sequence), covers.unwrap_or_default());
+    (if stamps.failure.is_some() { Tone::Warn } else { Tone::Good }, said)
+}
+
+/// Why nothing works, since when, and when it is tried again.
+fn failed(failure: &FailureStanding, why: &str, screen: &Screen) -> String {
+    let since = duration(seconds(failure.since, screen.now));
+    let next = failure.next.map(|next| duration(seconds(screen.now, next)));
+    let next = next.map(|next| format!("; again in {next}")).unwrap_or_default();
+    let times = format!("for {since}, {}{next}", counted(failure.attempts, "attempt"));
+    fact("error", Tone::Bad, why, screen.width) + &fact("", Tone::Plain, &times, screen.width)
 }
 
 /// The part of `daemon status` about the deliverer.
@@ -47,6 +85,13 @@ pub(super) fn section(status: &DeliverStatus, screen: &Screen) -> String {
     for sink in status.sinks.iter().filter(|sink| !is_of_spool(sink, status)) {
         if let Some((tone, why)) = trouble(sink, screen.now) {
             text.push_str(&fact(named(sink), tone, &why, screen.width));
+        }
+    }
+    if let Some(stamps) = &status.timestamps {
+        let (tone, said) = latest(stamps, screen.now);
+        text.push_str(&fact("timestamp", tone, &said, screen.width));
+        if let Some(failure) = &stamps.failure {
+            text.push_str(&fact("", Tone::Bad, &failure.why, screen.width));
         }
     }
     text
@@ -175,16 +220,13 @@ fn details(sink: &SinkStanding, of_spool: bool, screen: &Screen) -> String {
         text.push_str(&lines(sink.problems.as_deref().unwrap_or_default()));
         return text;
     }
-    let mut add = |name, tone, value: &str| text.push_str(&fact(name, tone, value, screen.width));
-    add("receiver", Tone::Plain, &format!("{} in {}", sink.place, sink.encoding));
+    let receiver = format!("{} in {}", sink.place, sink.encoding);
+    text.push_str(&fact("receiver", Tone::Plain, &receiver, screen.width));
     if let Some(failure) = &sink.failure {
         let why = if of_spool { "the spool cannot be read, see above" } else { &failure.why };
-        add("error", Tone::Bad, why);
-        let since = duration(seconds(failure.since, screen.now));
-        let next = failure.next.map(|next| duration(seconds(screen.now, next)));
-        let next = next.map(|next| format!("; again in {next}")).unwrap_or_default();
-        add("", Tone::Plain, &format!("for {since}, {}{next}", counted(failure.attempts, "attempt")));
+        text.push_str(&failed(failure, why, screen));
     }
+    let mut add = |name, tone, value: &str| text.push_str(&fact(name, tone, value, screen.width));
     if sink.lag.events > 0 {
         let (events, size) = (counted(sink.lag.events, "event"), bytes(sink.lag.bytes));
         add(

@@ -18,6 +18,7 @@ mod s_server;
 mod syslog;
 mod syslog_ng;
 mod tls_front;
+mod tsa;
 
 pub use bulk::Bulk;
 pub use echo::{Echo, Tongue};
@@ -33,3 +34,4 @@ pub use rsyslog::{Rsyslog, RsyslogTls};
 pub use s_server::SServer;
 pub use syslog_ng::SyslogNg;
 pub use tls_front::TlsFront;
+pub use tsa::Tsa;

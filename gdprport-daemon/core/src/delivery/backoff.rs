@@ -18,12 +18,27 @@ const LEAST: Duration = Duration::from_millis(50);
 pub const AFTER_MAX: Duration = Duration::from_secs(300);
 
 /// Failures in a row, as far as they matter.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backoff {
+    first: Duration,
+    most: Duration,
     failures: u32,
 }
 
+/// That of a sink.
+impl Default for Backoff {
+    fn default() -> Self {
+        Self::between(FIRST, MOST)
+    }
+}
+
 impl Backoff {
+    /// Whose bound is `first` after the first failure and never more than `most`.
+    #[must_use]
+    pub const fn between(first: Duration, most: Duration) -> Self {
+        Self { first, most, failures: 0 }
+    }
+
     /// Something worked.
     pub const fn reset(&mut self) {
         self.failures = 0;
@@ -32,7 +47,7 @@ impl Backoff {
     /// The pause after one more failure. `random` is evenly distributed over its type; `asked` is what the receiver asked for,
     /// and the least that is waited then.
     pub fn next(&mut self, random: u32, asked: Option<Duration>) -> Duration {
-        let bound = FIRST.saturating_mul(1 << self.failures.min(16)).min(MOST);
+        let bound = self.first.saturating_mul(1 << self.failures.min(16)).min(self.most);
         self.failures = self.failures.saturating_add(1);
         let jittered = bound.mul_f64(f64::from(random) / f64::from(u32::MAX));
         jittered.max(LEAST).max(asked.unwrap_or_default().min(AFTER_MAX))

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use toml::de::{DeTable, DeValue};
 
 use super::sink::{Sink, place_of};
+use super::timestamps::{RawTimestamps, TimestampSettings};
 use crate::sensor;
 use crate::written::{
     AbsolutePath, At, Loc, Loopback, Node, Problem, Problems, Read, Report, Source, TableReader, tables,
@@ -28,6 +29,8 @@ tables! {
             socket: AbsolutePath,
             /// An address of the host itself on which metrics are served.
             metrics: Loopback,
+            /// Who stamps checkpoints of the evidence log.
+            timestamps: RawTimestamps,
         }
         later {}
     }
@@ -42,6 +45,8 @@ pub struct Settings {
     pub socket: Option<PathBuf>,
     /// An address of the host itself on which metrics are served.
     pub metrics: Option<SocketAddr>,
+    /// Who stamps checkpoints of the evidence log, if somebody does.
+    pub timestamps: Option<TimestampSettings>,
 }
 
 /// What the deliverer needs of the sensor's `[spool]`.
@@ -104,26 +109,23 @@ impl Delivery {
         let spool: Option<At<SpoolPlace>> = fields.optional("spool");
         fields.skip("sink");
         fields.close();
+        let settings = settings.map(|at| Settings::of(at.value, &mut report)).unwrap_or_default();
         let (sinks, faulty) = read_sinks(document.get_ref(), &mut report);
         if report.has_errors() {
             let (list, omitted) = report.finish();
             return Err(merged(Problems { list, omitted }, faulty));
         }
-        Ok(Self {
-            sinks,
-            faulty,
-            settings: settings.map(|at| Settings::of(at.value)).unwrap_or_default(),
-            spool: spool.map(|at| at.value).unwrap_or_default(),
-        })
+        Ok(Self { sinks, faulty, settings, spool: spool.map(|at| at.value).unwrap_or_default() })
     }
 }
 
 impl Settings {
-    fn of(raw: RawDeliver) -> Self {
+    fn of(raw: RawDeliver, report: &mut Report<'_>) -> Self {
         Self {
             state: raw.state.map(|at| at.value.0),
             socket: raw.socket.map(|at| at.value.0),
             metrics: raw.metrics.map(|at| at.value.0),
+            timestamps: raw.timestamps.and_then(|at| TimestampSettings::of(at.value, report)),
         }
     }
 }

@@ -29,6 +29,7 @@ mod target;
 mod tests;
 #[cfg(test)]
 mod tests_http;
+mod timestamps;
 mod tls;
 mod url;
 
@@ -48,5 +49,6 @@ pub use sink::{BatchBounds, Sink, Start};
 pub use splunk::SplunkSettings;
 pub use syslog::{Confirm, Facility, Framing, SyslogAddress, SyslogSettings};
 pub use target::{Target, TransportKind};
+pub use timestamps::TimestampSettings;
 pub use tls::{ClientCertificate, ServerName, TlsSettings};
 pub use url::HttpUrl;

@@ -309,7 +309,11 @@ fn headers(
     headers
 }
 
-fn proxy(proxy: Option<At<ProxyText>>, credentials: Option<At<SecretRef>>, report: &mut Report<'_>) -> Proxy {
+pub(super) fn proxy(
+    proxy: Option<At<ProxyText>>,
+    credentials: Option<At<SecretRef>>,
+    report: &mut Report<'_>,
+) -> Proxy {
     let credentials = match (&proxy, credentials) {
         (Some(At { value: ProxyText::At(_), .. }), credentials) => credentials.map(|at| at.value),
         (_, Some(At { loc, .. })) => {

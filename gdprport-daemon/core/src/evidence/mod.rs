@@ -23,6 +23,7 @@ mod own;
 mod proof;
 mod rotation;
 mod seal;
+mod stamp;
 mod tile;
 mod tree;
 mod verify;
@@ -43,6 +44,13 @@ pub use proof::{
 };
 pub use rotation::{Keys, Rotation, RotationError};
 pub use seal::{Seal, SealError};
+pub use stamp::{
+    ANSWER_BYTES_MAX, Authorities, AuthoritiesError, CLOCK_TOLERANCE, Stamp, StampError, StampRequest,
+    answered, stamped,
+};
 pub use tile::{Content, HEIGHT, Tile, WIDTH};
 pub use tree::{Kept, Tree};
-pub use verify::{Away, Block, Elsewhere, Finding, Findings, Log, Stopped, Text, Verified, What, verify};
+pub use verify::{
+    Away, Block, Elsewhere, Finding, Findings, LatestStamp, Log, Stamps, Stopped, Text, Verified, What,
+    verify,
+};

@@ -24,6 +24,41 @@ pub(crate) struct DeliverStatus {
     pub rss_kib: u64,
     /// Every sink of the configuration, in its order, those with mistakes behind.
     pub sinks: Vec<SinkStanding>,
+    /// Timestamps of checkpoints of the evidence log; absent: none are asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timestamps: Option<StampsStanding>,
+}
+
+/// What became of checkpoints that are to be stamped by an authority.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StampsStanding {
+    /// Where the authority is.
+    pub place: String,
+    /// Where timestamps are kept.
+    pub directory: String,
+    /// Seconds after which the next one is due.
+    pub every_s: u64,
+    /// How many are kept.
+    pub kept: u64,
+    /// The latest one.
+    pub last: Option<LastStamp>,
+    /// How many were got since the deliverer started.
+    pub stamped: u64,
+    /// Attempts that failed since then.
+    pub failed_attempts: u64,
+    /// What went wrong last, while it has not worked since.
+    pub failure: Option<FailureStanding>,
+}
+
+/// A timestamp of a checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LastStamp {
+    /// The time that the authority signed.
+    pub time: Timestamp,
+    /// The sequence number of the checkpoint.
+    pub sequence: u64,
+    /// Entries of the log that the checkpoint covers; `null`: its note cannot be read.
+    pub entries: Option<u64>,
 }
 
 /// What was read last.

@@ -21,8 +21,8 @@ mod status;
 
 pub(crate) use coverage::{CoverageStatus, PlaceCounts, RingStatus};
 pub(crate) use deliver::{
-    ConfigStanding, DeliverStatus, FailureStanding, LagStanding, LostStanding, RefusedStanding, SinkStanding,
-    SinkState, SinkTotals, SpoolStanding, TestReply,
+    ConfigStanding, DeliverStatus, FailureStanding, LagStanding, LastStamp, LostStanding, RefusedStanding,
+    SinkStanding, SinkState, SinkTotals, SpoolStanding, StampsStanding, TestReply,
 };
 pub(crate) use doctor::{Check, CheckResult, DoctorReport};
 pub(crate) use enforcement::{Decisions, EnforcementStatus};

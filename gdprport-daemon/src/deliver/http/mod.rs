@@ -21,6 +21,7 @@ mod tests;
 mod verdict;
 mod words;
 
+pub(crate) use client::{Receiver, Request, Scheme};
 pub(crate) use elastic::Elastic;
 pub(crate) use loki::Loki;
 pub(crate) use ndjson::Ndjson;

@@ -166,7 +166,7 @@ impl Scene {
     pub(super) fn board(&self, running: &Running) -> Board {
         let row = Row { sink: running.config.clone(), standing: running.standing.clone(), problems: None };
         let config = ConfigStanding { path: "x".to_owned(), read: jiff::Timestamp::now(), refused: None };
-        let known = Known { config, spool: self.spool(), rows: vec![row], faulty: Vec::new() };
+        let known = Known { config, spool: self.spool(), rows: vec![row], faulty: Vec::new(), stamps: None };
         let host = Host { name: "db-1".into(), boot_id: "boot".into() };
         Board::new(jiff::Timestamp::now(), host, known)
     }

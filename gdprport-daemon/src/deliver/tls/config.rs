@@ -93,17 +93,28 @@ async fn roots(settings: &TlsSettings) -> Result<RootCertStore, String> {
 
 /// The certificates of the file of a key, at least one.
 async fn certificates(key: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let bytes = pem(key, path).await?;
+    parsed(&bytes).map_err(|why| format!("{key} {}: {why}", path.display()))
+}
+
+/// The bytes of the file of a key that certificates are in.
+///
+/// # Errors
+/// One sentence: it cannot be read, or is too long for one.
+pub(crate) async fn pem(key: &str, path: &Path) -> Result<Vec<u8>, String> {
     let what = format!("{key} {}", path.display());
     let file = path.to_owned();
     let read = apart(&what, FILES_WITHIN, move || configured::read(&file, PEM_MAX + 1)).await;
-    let bytes = read.unwrap_or_else(|late| Err(late.into())).map_err(|error| error.to_string());
-    bytes.and_then(|bytes| parsed(&bytes)).map_err(|why| format!("{what}: {why}"))
+    match read.unwrap_or_else(|late| Err(late.into())) {
+        Ok(bytes) if bytes.len() as u64 > PEM_MAX => {
+            Err(format!("{what}: it has more than the {PEM_MAX} bytes that are read"))
+        }
+        Ok(bytes) => Ok(bytes),
+        Err(error) => Err(format!("{what}: {error}")),
+    }
 }
 
 fn parsed(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
-    if bytes.len() as u64 > PEM_MAX {
-        return Err(format!("it has more than the {PEM_MAX} bytes that are read"));
-    }
     let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(bytes).collect();
     match all {
         Ok(all) if all.is_empty() => Err("there is no certificate in it, in PEM".to_owned()),

@@ -5,5 +5,5 @@ mod meaning;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use config::{client_config, handshake};
+pub(crate) use config::{client_config, handshake, pem};
 pub(crate) use meaning::explain;

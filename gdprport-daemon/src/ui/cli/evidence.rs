@@ -20,11 +20,13 @@ const VERIFY: &str = "\
 Examples:
   gdprport evidence verify evidence --key host.pub
   gdprport evidence verify evidence --key host.pub --checkpoint paper.txt
+  gdprport evidence verify evidence --key host.pub --tsa tsa.pem --stamps stamps
 
 It needs the files and the public key only, and runs on any machine. A log that
 was made anew with the right key is found only by a checkpoint that was kept
 elsewhere: print one now and then and keep it where nobody with root on the host
-can reach it.
+can reach it. With --tsa it also says by when entries were there, as an authority
+signed it (RFC 3161).
 
 Exit status: 0 nothing was found, 1 findings, or nothing could be verified.";
 
@@ -102,6 +104,12 @@ pub(in crate::ui) struct VerifyArgs {
     /// Checkpoints that were kept elsewhere: a signed note, or events as a receiver stored them; may be given several times.
     #[arg(long, value_name = "FILE")]
     pub(in crate::ui) checkpoint: Vec<PathBuf>,
+    /// Verify timestamps of its checkpoints too, by authorities whose certificates are in this file, in PEM.
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::ui) tsa: Option<PathBuf>,
+    /// The directory of the timestamps, or a copy of it, instead of the one of this host's deliverer.
+    #[arg(long, value_name = "DIR", requires = "tsa")]
+    pub(in crate::ui) stamps: Option<PathBuf>,
 }
 
 /// Where a log is.

@@ -87,7 +87,7 @@ pub(super) fn check() -> anyhow::Result<Option<Check>> {
         Err(_) => return Ok(None),
     };
     let all = read.sinks.len() + read.faulty.len();
-    if all == 0 {
+    if all == 0 && read.settings.timestamps.is_none() {
         return Ok(None);
     }
     let sinks = counted(all as u64, "sink");
@@ -119,9 +119,14 @@ fn delivered(status: &DeliverStatus) -> (CheckResult, String, Option<String>) {
         .sinks
         .iter()
         .filter(|sink| matches!(sink.state, SinkState::Failing | SinkState::NoSpool | SinkState::Faulty));
+    let unstamped = status.timestamps.as_ref().and_then(|stamps| stamps.failure.as_ref());
+    let unstamped = unstamped.map(|failure| failure.why.as_str());
     let found = match (&status.spool.error, &status.config.refused, failing.count()) {
         (Some(error), ..) => error.clone(),
         (None, Some(_), _) => "the deliverer refused its new configuration and goes on as before".to_owned(),
+        (None, None, 0) if unstamped.is_some() => {
+            format!("it has no timestamp of the newest checkpoint: {}", unstamped.unwrap_or_default())
+        }
         (None, None, 0) => return (CheckResult::Ok, format!("it delivers to {all}"), None),
         (None, None, failing) => format!("{failing} of {all} cannot deliver; their events wait in the spool"),
     };

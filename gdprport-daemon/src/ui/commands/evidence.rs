@@ -3,7 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::io::BufWriter;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gdprport_core::delivery::SecretRef;
@@ -20,9 +20,11 @@ use super::super::format::clean;
 use super::super::screen::Output;
 use super::files::log_place;
 use super::waiting::runtime;
+use crate::app::stamps;
 use crate::app::transparency::{self, Carried, Erasure, EvidenceSettings, Order, Wanted};
 use crate::control::api::{EraseQuery, EvidenceOrder, EvidenceReply};
 use crate::control::client::{ClientError, ControlClient};
+use crate::deliver;
 
 pub(super) fn run(
     command: EvidenceCommand,
@@ -58,6 +60,11 @@ fn verify(args: &VerifyArgs, json: bool, out: &mut Output) -> anyhow::Result<Exi
         None => log_place(None)?.dir,
     };
     if dir.is_file() {
+        anyhow::ensure!(
+            args.tsa.is_none(),
+            "{} is an export: timestamps are of checkpoints of a whole log; name its directory, or leave --tsa out",
+            dir.display()
+        );
         let verified = transparency::verified_export(&dir, &key, &args.checkpoint)?;
         if json {
             out.value(&ExportJson::of(&verified))?;
@@ -66,8 +73,13 @@ fn verify(args: &VerifyArgs, json: bool, out: &mut Output) -> anyhow::Result<Exi
         }
         return Ok(if verified.findings.count() == 0 { Exit::Fine } else { Exit::Failed });
     }
+    let mut elsewhere = transparency::kept_all(&args.checkpoint, &key)?;
+    if let Some(tsa) = &args.tsa {
+        let dir_of_stamps = args.stamps.clone().unwrap_or_else(stamps_place);
+        elsewhere.extend(stamps::read(&dir_of_stamps, tsa)?);
+    }
     let bar = progress(&dir);
-    let verified = transparency::verified(&dir, &key, &args.checkpoint, |entries| bar.set_position(entries));
+    let verified = transparency::verified(&dir, &key, &elsewhere, |entries| bar.set_position(entries));
     bar.finish_and_clear();
     let verified = verified?;
     if json {
@@ -76,6 +88,12 @@ fn verify(args: &VerifyArgs, json: bool, out: &mut Output) -> anyhow::Result<Exi
         out.text(&show(&verified))?;
     }
     Ok(if verified.findings.count() == 0 { Exit::Fine } else { Exit::Failed })
+}
+
+/// Where this host's deliverer keeps timestamps.
+fn stamps_place() -> PathBuf {
+    let configured = deliver::load(deliver::CONFIG.as_ref(), true).ok().and_then(|read| read.settings.state);
+    configured.unwrap_or_else(|| deliver::STATE.into()).join(deliver::STAMPS)
 }
 
 /// A bar of as many entries as the checkpoint says, unverified. It draws nothing where standard error is no terminal.

@@ -90,6 +90,7 @@ fn status() -> DeliverStatus {
         cpu_ns: 0,
         rss_kib: 0,
         sinks: vec![sink("siem", "syslog", "tls://siem.example.org:6514", SinkState::Idle), failing, faulty],
+        timestamps: None,
     }
 }
 

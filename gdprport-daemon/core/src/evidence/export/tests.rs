@@ -128,10 +128,10 @@ fn an_export_is_verified_alone() {
     assert_eq!(found(&verified), []);
     assert_eq!((verified.from, verified.to, verified.events), (300, 340, 40));
     // A checkpoint that it has is compared; of another one it says that it cannot be.
-    let known = Elsewhere { name: "paper".into(), note: head.until.note.clone().into_bytes() };
-    let newer = Elsewhere { name: "paper".into(), note: log.checkpoint().1.into_bytes() };
+    let known = Elsewhere { name: "paper".into(), note: head.until.note.clone().into_bytes(), stamp: None };
+    let newer = Elsewhere { name: "paper".into(), note: log.checkpoint().1.into_bytes(), stamp: None };
     log.events(841..842);
-    let other = Elsewhere { name: "paper".into(), note: log.checkpoint().1.into_bytes() };
+    let other = Elsewhere { name: "paper".into(), note: log.checkpoint().1.into_bytes(), stamp: None };
     let verified = self::verified(&log, &head, &lines, &[known, newer, other]);
     assert_eq!((verified.elsewhere, verified.uncompared), (2, 1));
 }

@@ -84,7 +84,7 @@ pub fn verify_export<E>(
     let mut counts = pass.range(head, lines)?;
     pass.hidden(&counts.hidden);
     let (mut compared, mut uncompared) = (0, 0);
-    for Elsewhere { name, note } in elsewhere {
+    for Elsewhere { name, note, .. } in elsewhere {
         match pass.compare(name, note) {
             Some(true) => compared += 1,
             Some(false) => uncompared += 1,

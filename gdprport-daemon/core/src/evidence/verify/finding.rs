@@ -42,6 +42,8 @@ pub enum What {
     NotErased,
     /// The text of a policy is missing or another one.
     Policy,
+    /// A timestamp is none of its checkpoint, is not by a trusted authority, or contradicts the checkpoint's own time.
+    Timestamp,
     /// Something cannot be read by this version.
     Unreadable,
 }
@@ -138,6 +140,7 @@ impl fmt::Display for What {
             Self::Unlogged => "unlogged",
             Self::NotErased => "not erased",
             Self::Policy => "policy",
+            Self::Timestamp => "timestamp",
             Self::Unreadable => "unreadable",
         })
     }

@@ -1,5 +1,7 @@
 //! The checkpoints against the tree: the log's own as the tree reaches their sizes, and those that were kept elsewhere.
 
+use jiff::Timestamp;
+
 use super::finding::What;
 use super::log::{Elsewhere, Log};
 use super::marks;
@@ -7,6 +9,7 @@ use super::signed::signed;
 use super::state::{Away, Expected, Pass};
 use crate::evidence::checkpoint::Checkpoint;
 use crate::evidence::proof::Head;
+use crate::evidence::stamp::{CLOCK_TOLERANCE, Stamp};
 
 /// Times without a daemon that are kept.
 const AWAY_MAX: usize = 1_000;
@@ -26,13 +29,25 @@ impl Pass {
 
     pub(super) fn kept_elsewhere(&mut self, elsewhere: &[Elsewhere], latest: Head) {
         let mut expected = Vec::new();
-        for Elsewhere { name, note } in elsewhere {
+        for Elsewhere { name, note, stamp } in elsewhere {
+            if stamp.is_some() {
+                self.stamps.get_or_insert_default();
+            }
+            let stamp = match stamp.clone().transpose() {
+                Ok(stamp) => stamp,
+                Err(error) => {
+                    self.findings.on(What::Timestamp, None, format!("{name}: {error}"));
+                    continue;
+                }
+            };
             match self.checkpoint(note) {
-                Ok(read) => expected.push(Expected {
-                    head: read.head,
-                    time: read.facts.map(|facts| facts.time),
-                    elsewhere: Some(name.clone()),
-                }),
+                Ok(read) => {
+                    let time = read.facts.map(|facts| facts.time);
+                    if let (Some(stamp), Some(time)) = (&stamp, time) {
+                        self.made_before(name, time, stamp);
+                    }
+                    expected.push(Expected { head: read.head, time, elsewhere: Some(name.clone()), stamp });
+                }
                 Err(error) => self.findings.on(What::Unsigned, None, format!("{name}: {error}")),
             }
         }
@@ -47,6 +62,19 @@ impl Pass {
         }
         expected.retain(|expected| expected.head.size <= latest.size);
         self.elsewhere = expected.into();
+    }
+
+    /// A checkpoint was made before it was stamped.
+    fn made_before(&mut self, name: &str, made: Timestamp, stamp: &Stamp) {
+        let tolerance = CLOCK_TOLERANCE.saturating_add(stamp.accuracy);
+        if made.duration_since(stamp.time) > tolerance {
+            let detail = format!(
+                "{name}: the checkpoint says that it was made at {made:.0}, after it was stamped at {:.0}: the host's clock \
+                 was wrong",
+                stamp.time
+            );
+            self.findings.on(What::Timestamp, Some(stamp.time), detail);
+        }
     }
 
     /// Compares the root with all checkpoints of this size.
@@ -92,15 +120,18 @@ impl Pass {
         // One that is smaller than the tree is out of order, which the marks say.
         if read.head.size >= self.tree.size() {
             let time = read.facts.map(|facts| facts.time);
-            self.own = Some(Expected { head: read.head, time, elsewhere: None });
+            self.own = Some(Expected { head: read.head, time, elsewhere: None, stamp: None });
         }
     }
 
     pub(super) fn compare(&mut self, expected: &Expected) {
-        let Expected { head, time, elsewhere } = expected;
+        let Expected { head, time, elsewhere, stamp } = expected;
         if head.size == self.tree.size() && head.root == self.tree.root() {
             self.signed = head.size;
-            self.counts.elsewhere += u64::from(elsewhere.is_some());
+            match stamp {
+                Some(stamp) => self.stamps.get_or_insert_default().add(stamp, head.size),
+                None => self.counts.elsewhere += u64::from(elsewhere.is_some()),
+            }
             return;
         }
         let range = (self.signed.min(head.size), head.size);

@@ -1,6 +1,7 @@
 //! What a verifier is handed of a log.
 
 use crate::evidence::hash::Hash;
+use crate::evidence::stamp::{Stamp, StampError};
 
 /// The files of a log, which are input: anything may be in them, or missing.
 pub trait Log {
@@ -67,11 +68,14 @@ pub enum Text {
     Absent,
 }
 
-/// A checkpoint that was kept elsewhere: on paper, by a receiver of events, by a hub.
+/// A checkpoint that was kept elsewhere: on paper, by a receiver of events, by a hub; or one that an authority stamped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Elsewhere {
     /// What it is called in findings: its file.
     pub name: String,
     /// The note.
     pub note: Vec<u8>,
+    /// The timestamp that is said to be of it, if there is one, or why there is none after all. A checkpoint with one need not have
+    /// been kept elsewhere.
+    pub stamp: Option<Result<Stamp, StampError>>,
 }

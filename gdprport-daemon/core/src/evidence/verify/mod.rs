@@ -17,5 +17,5 @@ pub use finding::{Finding, Findings, What};
 pub use log::{Block, Elsewhere, Log, Text};
 pub(super) use runs::{EventHead, Runs};
 pub(super) use signed::signed;
-pub use state::{Away, Stopped, Verified};
+pub use state::{Away, LatestStamp, Stamps, Stopped, Verified};
 pub use verifier::verify;

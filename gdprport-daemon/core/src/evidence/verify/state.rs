@@ -11,6 +11,7 @@ use crate::evidence::checkpoint::Facts;
 use crate::evidence::erased::Erased;
 use crate::evidence::proof::Head;
 use crate::evidence::rotation::{Keys, RotationError};
+use crate::evidence::stamp::Stamp;
 use crate::evidence::tree::Tree;
 
 /// Why there is nothing that could be verified.
@@ -62,12 +63,44 @@ pub struct Verified {
     pub checkpoints: u64,
     /// Checkpoints from elsewhere that are of this log.
     pub elsewhere: u64,
+    /// Timestamps of checkpoints that are of this log; `None`: none was given.
+    pub stamps: Option<Stamps>,
     /// What was erased, by the last entry that says so.
     pub erased: Erased,
     /// When nobody wrote, the first ones.
     pub away: Vec<Away>,
     /// What is wrong.
     pub findings: Findings,
+}
+
+/// Timestamps of checkpoints that are of a log.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Stamps {
+    /// How many.
+    pub count: u64,
+    /// The latest of them.
+    pub latest: Option<LatestStamp>,
+}
+
+/// A timestamp of a checkpoint that is of a log.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct LatestStamp {
+    /// When the authority saw the checkpoint.
+    pub time: Timestamp,
+    /// The entries that the checkpoint covers: the first ones of the log.
+    pub entries: u64,
+    /// The name of the authority's certificate.
+    pub authority: String,
+}
+
+impl Stamps {
+    pub(super) fn add(&mut self, stamp: &Stamp, entries: u64) {
+        self.count += 1;
+        if self.latest.as_ref().is_none_or(|latest| latest.time < stamp.time) {
+            let Stamp { time, authority, .. } = stamp.clone();
+            self.latest = Some(LatestStamp { time, entries, authority });
+        }
+    }
 }
 
 /// A checkpoint whose root is compared when the tree has its size.
@@ -77,6 +110,8 @@ pub(super) struct Expected {
     pub(super) time: Option<Timestamp>,
     /// The file of one that was kept elsewhere.
     pub(super) elsewhere: Option<String>,
+    /// Its timestamp.
+    pub(super) stamp: Option<Stamp>,
 }
 
 /// One pass through a log.
@@ -92,6 +127,7 @@ pub(super) struct Pass {
     pub(super) elsewhere: VecDeque<Expected>,
     /// Size of the last tree whose root a checkpoint has.
     pub(super) signed: u64,
+    pub(super) stamps: Option<Stamps>,
     pub(super) rewritten: bool,
     /// Entries that are not there, as ranges in order.
     pub(super) absent: Vec<Absent>,
@@ -130,6 +166,7 @@ impl Pass {
             own_ended: false,
             elsewhere: VecDeque::new(),
             signed: 0,
+            stamps: None,
             rewritten: false,
             absent: Vec::new(),
             erased: Erased::none(),

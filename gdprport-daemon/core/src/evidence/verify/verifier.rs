@@ -50,11 +50,11 @@ impl Pass {
         if self.tree.size() == latest.head.size {
             self.heads(log)?;
             let time = latest.facts.map(|facts| facts.time);
-            self.compare(&Expected { head: latest.head, time, elsewhere: None });
+            self.compare(&Expected { head: latest.head, time, elsewhere: None, stamp: None });
         }
         self.rest(log, latest)?;
         self.absences();
-        let Self { runs, marks, mut findings, erased, away, counts, .. } = self;
+        let Self { runs, marks, mut findings, erased, away, counts, stamps, .. } = self;
         let declared_missing = runs.declared;
         runs.finish(&mut findings);
         Ok(Verified {
@@ -67,6 +67,7 @@ impl Pass {
             declared_missing,
             checkpoints: marks.count,
             elsewhere: counts.elsewhere,
+            stamps,
             erased,
             away,
             findings,

@@ -69,5 +69,6 @@ pub(crate) fn deliver() -> DeliverStatus {
         cpu_ns: 9_120_000_000,
         rss_kib: 14_120,
         sinks: vec![sink("siem", SinkState::Idle), away, faulty],
+        timestamps: None,
     }
 }

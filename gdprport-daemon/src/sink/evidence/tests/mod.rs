@@ -99,7 +99,7 @@ fn none(verified: &Verified) {
 }
 
 fn elsewhere(note: &Note) -> Elsewhere {
-    Elsewhere { name: "paper.txt".into(), note: note.to_string().into_bytes() }
+    Elsewhere { name: "paper.txt".into(), note: note.to_string().into_bytes(), stamp: None }
 }
 
 #[test]
