@@ -81,8 +81,8 @@ fn a_stamped_checkpoint_is_verified_by_two_programs() {
 
     // By nobody who is trusted; of another text; without its note; none at all.
     let found = |said: &Value| said["findings"][0]["what"].as_str().unwrap_or_default().to_owned();
-    let other = need!(Tsa::new()).trusted();
-    let (fine, said) = log.verified_with(&["--tsa", path(&other), "--stamps", path(&stamps)]);
+    let other = need!(Tsa::new());
+    let (fine, said) = log.verified_with(&["--tsa", path(&other.trusted()), "--stamps", path(&stamps)]);
     assert_eq!((fine, &*found(&said)), (false, "timestamp"), "{said:#}");
     let copy = TempDir::new();
     fs::copy(&stamp, copy.join("a.tsr")).expect("a copy");

@@ -15,6 +15,7 @@ mod posture;
 mod record;
 #[cfg(any(test, feature = "testing"))]
 pub mod seeds;
+mod stamp;
 #[cfg(test)]
 mod tests;
 
@@ -28,3 +29,4 @@ pub use learned::learned;
 pub use policy::policy;
 pub use posture::{posture, tls};
 pub use record::record;
+pub use stamp::stamp;

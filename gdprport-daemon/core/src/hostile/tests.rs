@@ -41,6 +41,11 @@ proptest! {
     }
 
     #[test]
+    fn any_answer_is_a_timestamp_or_says_why_not(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        stamp(&bytes);
+    }
+
+    #[test]
     fn an_event_with_any_text_reads_back(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
         event(&bytes);
     }
@@ -72,4 +77,5 @@ fn every_seed_of_the_core_keeps_its_promises() {
     seeds("tls", tls);
     seeds("policy", policy);
     seeds("container", container);
+    seeds("stamp", stamp);
 }

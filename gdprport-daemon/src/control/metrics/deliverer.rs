@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::family::{Family, Samples, Value};
-use crate::control::api::{DeliverStatus, SinkStanding};
+use crate::control::api::{DeliverStatus, SinkStanding, StampsStanding};
 
 /// The most sinks that have values of their own; how many more there are is a value too.
 const SINKS_MAX: usize = 64;
@@ -62,6 +62,7 @@ pub(crate) fn deliverer(status: &DeliverStatus) -> Vec<Family> {
     let shown = &named[..named.len().min(SINKS_MAX)];
     all.extend(standing(shown, status.spool.error.is_none()));
     all.extend(totals(shown));
+    all.extend(stamps(status.timestamps.as_ref()));
     all
 }
 
@@ -73,6 +74,32 @@ fn named(sinks: &[SinkStanding]) -> Vec<&SinkStanding> {
     };
     let mut taken = BTreeSet::new();
     sinks.iter().filter(|sink| plain(&sink.name) && taken.insert(&sink.name)).collect()
+}
+
+/// Timestamps of checkpoints, if any are asked for.
+fn stamps(known: Option<&StampsStanding>) -> Vec<Family> {
+    let last = known.and_then(|known| known.last.as_ref());
+    let failure = known.and_then(|known| known.failure.as_ref());
+    vec![
+        Family::gauge(
+            "gdprport_deliver_stamped_timestamp_seconds",
+            &[],
+            "The time of the latest timestamp of a checkpoint, as the authority signed it, in seconds since 1970; no value if there is none.",
+            Samples::maybe(last.map(|last| last.time)),
+        ),
+        Family::gauge(
+            "gdprport_deliver_unstamped_since_timestamp_seconds",
+            &[],
+            "Since when no timestamp could be had, in seconds since 1970; no value while nothing is wrong.",
+            Samples::maybe(failure.map(|failure| failure.since)),
+        ),
+        Family::counter(
+            "gdprport_deliver_stamp_failed_attempts_total",
+            &[],
+            "Attempts to get a timestamp that failed, since the deliverer started; no value if none are asked for.",
+            Samples::maybe(known.map(|known| known.failed_attempts)),
+        ),
+    ]
 }
 
 /// `readable`: whether it is known what lies in the spool.

@@ -88,6 +88,9 @@ fn the_deliverers_metrics_say_what_its_status_says() {
         ("gdprport_deliver_refused_events_total{sink=\"siem\"}", Some(2.0)),
         ("gdprport_deliver_lost_events_total{sink=\"logs\"}", Some(7.0)),
         ("gdprport_deliver_config_accepted", Some(0.0)),
+        ("gdprport_deliver_stamped_timestamp_seconds", Some(1_795_437_000.0)),
+        ("gdprport_deliver_unstamped_since_timestamp_seconds", Some(1_795_438_200.0)),
+        ("gdprport_deliver_stamp_failed_attempts_total", Some(2.0)),
         ("gdprport_deliver_sinks_unnamed", Some(1.0)),
         ("process_resident_memory_bytes", Some(14_120.0 * 1_024.0)),
     ] {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gdprport_core::delivery::{Backoff, TimestampSettings};
+use gdprport_core::evidence::CLOCK_TOLERANCE;
 use jiff::{SignedDuration, Timestamp};
 use tokio::task::{AbortHandle, JoinSet, spawn_blocking};
 use tokio::time::sleep;
@@ -193,11 +194,12 @@ impl Work {
     }
 }
 
-/// How long nothing is due after a timestamp of this time; `None`: something is. A time to come is a clock that was set.
+/// How long nothing is due after a timestamp of this time; `None`: something is. A time to come is a clock that was set, unless it
+/// is the difference between this host's clock and the authority's.
 fn until_due(last: Timestamp, every: Duration) -> Option<Duration> {
     let since = Timestamp::now().duration_since(last);
     let left = SignedDuration::try_from(every).ok()? - since;
-    (left.is_positive() && !since.is_negative()).then(|| left.min(SLEEP_MAX).unsigned_abs())
+    (left.is_positive() && since > -CLOCK_TOLERANCE * 2).then(|| left.min(SLEEP_MAX).unsigned_abs())
 }
 
 fn not_kept(state: &Path, error: &std::io::Error) -> String {

@@ -18,7 +18,8 @@ use uuid::Uuid;
 use crate::control::api::{ConfigStanding, LagStanding, SinkStanding};
 use crate::deliver::beginning::Beginning;
 use crate::deliver::board::{Board, Known, Row};
-use crate::deliver::cursor::{self, CursorFile};
+use crate::deliver::cursor::CursorFile;
+use crate::deliver::files::directory;
 use crate::deliver::standing::Standing;
 use crate::deliver::worker::Worker;
 use crate::deliver::{Failure, Limits, Message, Outcome, Refused, Sending, Transport};
@@ -214,7 +215,7 @@ impl Scene {
         config: &SinkConfig,
         spawn: impl FnOnce(Worker, bool, watch::Receiver<bool>) -> JoinHandle<()>,
     ) -> Running {
-        let directory = cursor::directory(self.dir.path()).expect("a directory");
+        let directory = directory(self.dir.path(), "cursors").expect("a directory");
         let file = CursorFile::new(&directory, config);
         let Beginning { kept, seek_end, said } = Beginning::of(file.find(), config.start);
         let standing = Standing::new(&config.name, said, kept);

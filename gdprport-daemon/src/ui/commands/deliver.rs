@@ -90,7 +90,7 @@ pub(super) fn check() -> anyhow::Result<Option<Check>> {
     if all == 0 && read.settings.timestamps.is_none() {
         return Ok(None);
     }
-    let sinks = counted(all as u64, "sink");
+    let sinks = if all == 0 { "timestamps".to_owned() } else { counted(all as u64, "sink") };
     let socket = std::env::var_os("GDPRPORT_DELIVER_SOCKET").map(PathBuf::from);
     let reply = runtime()?.block_on(client(socket, &args).sinks());
     let degraded = |found: String, remedy: &str| (CheckResult::Degraded, found, Some(remedy.to_owned()));

@@ -5,7 +5,8 @@ use uuid::Uuid;
 
 use super::*;
 use crate::control::api::{
-    ConfigStanding, FailureStanding, LagStanding, LostStanding, RefusedStanding, SinkTotals, SpoolStanding,
+    ConfigStanding, FailureStanding, LagStanding, LastStamp, LostStanding, RefusedStanding, SinkTotals,
+    SpoolStanding,
 };
 
 fn at(text: &str) -> Timestamp {
@@ -207,4 +208,43 @@ fn text_of_receivers_cannot_steer_the_terminal() {
     status.config.refused = Some(evil.to_owned());
     let text = plain(&show(&status, &screen(120)), 120);
     assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text:?}");
+}
+
+#[test]
+fn the_latest_timestamp_is_shown_and_why_none_comes() {
+    let mut status = status();
+    let last = LastStamp { time: at("2026-11-29T11:30:00Z"), sequence: 41, entries: Some(70_000) };
+    let good = StampsStanding {
+        place: "https://tsa.example.org/tsr".to_owned(),
+        directory: "/var/lib/gdprport-deliver/stamps".to_owned(),
+        every_s: 3_600,
+        kept: 12,
+        last: Some(last),
+        stamped: 3,
+        failed_attempts: 0,
+        failure: None,
+    };
+    let shown = |status: &DeliverStatus| {
+        [show(status, &screen(80)), section(status, &screen(80))]
+            .map(|text| plain(&text, 80).split_whitespace().collect::<Vec<_>>().join(" "))
+    };
+    status.timestamps = Some(good.clone());
+    for text in shown(&status) {
+        assert!(text.contains("30m ago, of checkpoint 41 with 70,000 entries"), "{text}");
+    }
+    let failure = FailureStanding {
+        why: "https://tsa.example.org/tsr refuses connections\u{1b}[2J".to_owned(),
+        since: at("2026-11-29T11:59:00Z"),
+        attempts: 2,
+        next: None,
+    };
+    status.timestamps = Some(StampsStanding { last: None, failure: Some(failure), ..good.clone() });
+    for text in shown(&status) {
+        assert!(text.contains("none yet") && text.contains("tsr refuses connections"), "{text}");
+        assert!(!text.contains('\u{1b}'), "{text:?}");
+    }
+    status.timestamps = Some(StampsStanding { last: None, ..good });
+    for text in shown(&status) {
+        assert!(text.contains("none yet: it waits for a checkpoint"), "{text}");
+    }
 }

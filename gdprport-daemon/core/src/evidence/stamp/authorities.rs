@@ -64,7 +64,8 @@ impl Authorities {
     ) -> Result<(), StampError> {
         let seconds = u64::try_from(time.as_second()).unwrap_or(0);
         let time = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
-        let usage = KeyUsage::required(TIMESTAMPING.as_bytes());
+        // Of the signer's own certificate it was asked before; those between need not say what they are for.
+        let usage = KeyUsage::required_if_present(TIMESTAMPING.as_bytes());
         let algorithms = webpki::ALL_VERIFICATION_ALGS;
         let path = signer.verify_for_usage(algorithms, &self.anchors, others, time, usage, None, None);
         path.map(|_| ()).map_err(|error| StampError::Chain(why(&error)))

@@ -11,6 +11,9 @@ const NOTE: &[u8] = include_bytes!("fixtures/note.txt");
 const TRUSTED: &[u8] = include_bytes!("fixtures/trusted.pem");
 const P256: &[u8] = include_bytes!("fixtures/p256.tsr");
 
+/// With the signer's certificate once, where `openssl ts` has it twice.
+const ONE: &[u8] = include_bytes!("fixtures/keyid.tsr");
+
 fn trusted() -> Authorities {
     Authorities::from_pem(TRUSTED).expect("a certificate")
 }
@@ -23,7 +26,7 @@ fn request() -> StampRequest {
 #[case::rsa_2048_by_an_issuer(include_bytes!("fixtures/rsa.tsr"), "Test rsa", 1_500_100)]
 #[case::ecdsa_p256(P256, "Test p256", 0)]
 #[case::ecdsa_p384_named_by_sha1(include_bytes!("fixtures/p384.tsr"), "Test p384", 0)]
-#[case::a_signer_named_by_its_key(include_bytes!("fixtures/keyid.tsr"), "Test p256", 0)]
+#[case::a_signer_named_by_its_key(ONE, "Test p256", 0)]
 fn an_answer_of_a_trusted_authority_is_one(
     #[case] answer: &[u8],
     #[case] authority: &str,
@@ -101,10 +104,10 @@ fn no_part_of_an_answer_is_one() {
 #[test]
 fn a_changed_bit_is_found_or_means_nothing() {
     let trusted = trusted();
-    let good = stamped(NOTE, P256, &trusted).expect("a timestamp");
+    let good = stamped(NOTE, ONE, &trusted).expect("a timestamp");
     let mut unnoticed = 0;
-    for at in 0..P256.len() {
-        let mut answer = P256.to_vec();
+    for at in 0..ONE.len() {
+        let mut answer = ONE.to_vec();
         answer[at] ^= 1 << (at % 8);
         if let Ok(stamp) = stamped(NOTE, &answer, &trusted) {
             assert_eq!(stamp, good, "byte {at}");

@@ -2,8 +2,8 @@
 
 use super::at;
 use crate::control::api::{
-    ConfigStanding, DeliverStatus, FailureStanding, LagStanding, SinkStanding, SinkState, SinkTotals,
-    SpoolStanding,
+    ConfigStanding, DeliverStatus, FailureStanding, LagStanding, LastStamp, SinkStanding, SinkState,
+    SinkTotals, SpoolStanding, StampsStanding,
 };
 
 fn sink(name: &str, state: SinkState) -> SinkStanding {
@@ -28,6 +28,24 @@ fn sink(name: &str, state: SinkState) -> SinkStanding {
         failure: None,
         refused: None,
         lost: None,
+    }
+}
+
+fn stamps() -> StampsStanding {
+    StampsStanding {
+        place: "https://tsa.example.org/tsr".to_owned(),
+        directory: "/var/lib/gdprport-deliver/stamps".to_owned(),
+        every_s: 3_600,
+        kept: 12,
+        last: Some(LastStamp { time: at("2026-11-23T12:30:00Z"), sequence: 41, entries: Some(70_000) }),
+        stamped: 3,
+        failed_attempts: 2,
+        failure: Some(FailureStanding {
+            why: "https://tsa.example.org/tsr: connection refused".to_owned(),
+            since: at("2026-11-23T12:50:00Z"),
+            attempts: 2,
+            next: None,
+        }),
     }
 }
 
@@ -69,6 +87,6 @@ pub(crate) fn deliver() -> DeliverStatus {
         cpu_ns: 9_120_000_000,
         rss_kib: 14_120,
         sinks: vec![sink("siem", SinkState::Idle), away, faulty],
-        timestamps: None,
+        timestamps: Some(stamps()),
     }
 }

@@ -4,6 +4,7 @@ mod crash;
 mod lossy;
 mod rotation;
 mod scale;
+mod stamped;
 mod tampering;
 
 use gdprport_core::evidence::{
