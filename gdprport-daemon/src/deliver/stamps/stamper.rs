@@ -102,7 +102,7 @@ impl Stamper {
 struct Work {
     stamper: Stamper,
     authority: Authority,
-    /// Away while it is read.
+    /// Away while it is read, and while nothing is due.
     newest: Option<Newest>,
     kept: Option<KeptStamps>,
     known: StampsKnown,
@@ -155,6 +155,8 @@ impl Work {
         let kept = written.await.map_err(|panic| panic.to_string())?;
         let kept = kept.map_err(|error| not_kept(&self.stamper.state, &error))?;
         self.known.stamped(kept.count(), last);
+        // By the time that the next one is due this place is far behind.
+        self.newest = None;
         self.kept = Some(kept);
         self.backoff.reset();
         Ok(Duration::ZERO)

@@ -25,8 +25,8 @@ Examples:
 It needs the files and the public key only, and runs on any machine. A log that
 was made anew with the right key is found only by a checkpoint that was kept
 elsewhere: print one now and then and keep it where nobody with root on the host
-can reach it. With --tsa it also says by when entries were there, as an authority
-signed it (RFC 3161).
+can reach it. With --tsa it also says by when entries were there, as an
+authority signed it (RFC 3161).
 
 Exit status: 0 nothing was found, 1 findings, or nothing could be verified.";
 
