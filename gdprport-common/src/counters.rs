@@ -19,7 +19,8 @@ pub enum Hook {
     Exec = 4,
     /// `tracepoint/cgroup/cgroup_mkdir`.
     Cgroup = 5,
-    /// Connects that never left this host: at `cgroup/sock_release`, and at `cgroup/connect` those that the policy denies.
+    /// Connects that never left this host: at `cgroup/sock_release`, and at `cgroup/connect` those that the policy denies. At
+    /// `cgroup_skb` the SYNs that it denies.
     Denied = 6,
     /// `cgroup_skb`: payload segments of flows whose encryption is not yet known.
     Payload = 7,
@@ -85,6 +86,10 @@ pub struct Counters {
     pub unkept: u64,
     /// What became of the connects that the policy decides.
     pub decisions: EnforceTally,
+    /// What became of the connections that arrive and that the policy decides.
+    pub arrivals: EnforceTally,
+    /// SYNs of an attempt that was denied and is counted in `arrivals` already: its client sent them again.
+    pub repeated: u64,
 }
 
 #[cfg(feature = "user")]

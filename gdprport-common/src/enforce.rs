@@ -205,12 +205,14 @@ pub struct EnforceExe {
     pub reserved: u32,
 }
 
-/// What became of the connects that decisions were asked about: `asked = left + allowed + unknown + would_deny + denied +
+/// What became of the connections that decisions were asked about: `asked = left + allowed + unknown + would_deny + denied +
 /// unsettled`, always. A part of [`crate::Counters`].
+///
+/// One that arrives is asked about when it is established, or when its SYN is denied.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EnforceTally {
-    /// Connects to ports with [`crate::PortFlags::DECIDED`].
+    /// Connections of ports with [`crate::PortFlags::DECIDED`].
     pub asked: u64,
     /// Passed: the tables leave them alone, as no declaration with a mode is about this peer, or no generation is active.
     pub left: u64,
@@ -222,7 +224,8 @@ pub struct EnforceTally {
     pub would_deny: u64,
     /// Denied. Each is an occasion of [`crate::Hook::Denied`] too.
     pub denied: u64,
-    /// Passed undecided, because the active generation changed twice meanwhile.
+    /// Passed undecided, because the active generation changed twice meanwhile; or, of one that arrived, between its SYN and the
+    /// end of its handshake.
     pub unsettled: u64,
 }
 

@@ -22,6 +22,8 @@ pub enum RecordKind {
     Denied = 9,
     /// A connect failed ([`FlowRecord`] with [`FailTail`]).
     Failed = 10,
+    /// A SYN reached a listener, and the policy denied it ([`FlowRecord`] with [`FailTail`]). Cookie and owner are the listener's.
+    Refused = 12,
     /// The first bytes of a payload segment ([`PayloadHeader`] and up to [`PAYLOAD_LONG`] bytes).
     Payload = 11,
     /// A socket started to listen ([`FlowRecord`] with [`OpenTail`], no peer).
@@ -50,6 +52,7 @@ impl RecordKind {
             9 => Self::Denied,
             10 => Self::Failed,
             11 => Self::Payload,
+            12 => Self::Refused,
             _ => return None,
         })
     }

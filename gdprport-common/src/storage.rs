@@ -14,10 +14,10 @@ impl PortFlags {
     /// The first payload segments of its flows are sent to the daemon, so that it can determine their encryption.
     pub const POSTURE: Self = Self(2);
 
-    /// Connects to it are decided by the tables of the policy (`ENFORCE_*` maps).
+    /// Connections of it are decided by the tables of the policy (`ENFORCE_*` maps).
     pub const DECIDED: Self = Self(4);
 
-    /// Returns true if connects to this port are decided.
+    /// Returns true if connections of this port are decided.
     #[must_use]
     #[inline(always)]
     pub const fn decided(self) -> bool {

@@ -17,22 +17,18 @@ use aya_ebpf::helpers::generated::bpf_skb_load_bytes;
 use gdprport_common::{Hook, PAYLOAD_CAP, PAYLOAD_LONG, PayloadHeader, RecordKind, SocketOwner};
 
 use crate::count::Occasion;
-use crate::maps::{EARLY, port_flags};
-use crate::segment::{TcpSegment, cost, more_may_matter, parse_headers};
+use crate::maps::EARLY;
+use crate::segment::{TcpSegment, cost, more_may_matter};
 use crate::{emit, overload};
 
-/// Keeps the payload of a segment that reached a listener on `port`, host byte order.
+/// Keeps the payload of a segment that reached a listener.
 ///
 /// # Safety
-/// `skb` is the context of a program at ingress: a soft interrupt, which no other one interrupts.
+/// `skb` is the context of a program at ingress: a soft interrupt, which no other one interrupts. `packet` is what it has.
 #[inline(always)]
-pub(crate) unsafe fn keep(skb: *mut __sk_buff, port: u32) {
-    if !port_flags(port).posture() {
-        return;
-    }
+pub(crate) unsafe fn keep(skb: *mut __sk_buff, packet: TcpSegment) {
     // SAFETY: `skb` is the program's context, `early` the map's value of this CPU.
     unsafe {
-        let Some(packet) = parse_headers(skb) else { return };
         let TcpSegment { start, len, .. } = packet;
         if len == 0 {
             return;

@@ -1,6 +1,6 @@
-//! Deciding connects by the tables of the policy, before their first packet.
+//! Deciding by the tables of the policy: the algorithm, and connects before their first packet. What arrives is `arriving`'s.
 //!
-//! The algorithm is that of `gdprport_core::enforce::Interpreter::decide`, step by step; a change here is a change there. All
+//! The algorithm is that of `gdprport_core::enforce::Interpreter`, step by step; a change here is a change there. All
 //! of it is on the stack: a program in the context of a process may be interrupted by another one on the same CPU.
 //!
 //! Global functions, which the verifier checks once and by themselves (since Linux 5.6), and of whose result it knows nothing:
@@ -29,17 +29,20 @@ use crate::maps::{
 };
 
 /// How often a decision is made again because another generation became the active one meanwhile.
-const ATTEMPTS: u32 = 2;
+pub(crate) const ATTEMPTS: u32 = 2;
 
 /// A rule allows it.
 const ALLOWS: u32 = 1;
 /// A rule may allow it, were more known.
 const MAY_ALLOW: u32 = 2;
 /// One of these flags: it is decided.
-const DECIDES: u32 = (ENFORCE_WARN | ENFORCE_DENY) as u32;
+pub(crate) const DECIDES: u32 = (ENFORCE_WARN | ENFORCE_DENY) as u32;
+
+/// The classes of two parts of which nothing is known.
+const UNKNOWN_PAIR: u64 = (CLASS_UNKNOWN as u64) << 32 | CLASS_UNKNOWN as u64;
 
 /// The third word of an IPv4-mapped address.
-const MAPPED: u32 = 0xffff_u32.to_be();
+pub(crate) const MAPPED: u32 = 0xffff_u32.to_be();
 /// 127.0.0.1.
 const LOOPBACK: u32 = 0x7f00_0001_u32.to_be();
 
@@ -95,14 +98,14 @@ unsafe extern "C" fn gp_decide6(
     unsafe { decide_family(ctx, 6, &Caller { who, exec_id, ids, cgroup }) }
 }
 
-/// Who calls, as numbers.
-struct Caller {
+/// Who calls, or listens, as numbers.
+pub(crate) struct Caller {
     /// The process id, above a bit that is set if the process withheld who it is; no id: it is not known.
-    who: u64,
-    exec_id: u64,
+    pub who: u64,
+    pub exec_id: u64,
     /// The real user id, above the real group id.
-    ids: u64,
-    cgroup: u64,
+    pub ids: u64,
+    pub cgroup: u64,
 }
 
 /// # Safety
@@ -125,7 +128,8 @@ unsafe fn decide_family(ctx: *mut bpf_sock_addr, family: u8, caller: &Caller) ->
         let address = called(ctx, sk, family);
         for _ in 0..ATTEMPTS {
             let mut found = Found::default();
-            look(generation, number, address, caller, now_ns, &mut found);
+            let asked = Asked { number, address, inward: false, decides: DECIDES };
+            look(generation, &asked, caller, now_ns, &mut found);
             // Rows of a generation are removed only when it is no more the active one.
             let now = read_volatile(active).at(now_ns);
             if now == generation {
@@ -142,7 +146,7 @@ unsafe fn decide_family(ctx: *mut bpf_sock_addr, family: u8, caller: &Caller) ->
 }
 
 #[inline(always)]
-unsafe fn left(tally: *mut EnforceTally) -> u32 {
+pub(crate) unsafe fn left(tally: *mut EnforceTally) -> u32 {
     // SAFETY: the caller's map value.
     unsafe { add(&raw mut (*tally).left, 1) };
     0
@@ -179,56 +183,84 @@ unsafe fn called(ctx: *mut bpf_sock_addr, sk: *mut bpf_sock, family: u8) -> [u32
     }
 }
 
+/// What is asked.
+pub(crate) struct Asked {
+    /// The port, host byte order.
+    pub number: u32,
+    /// The peer, 128 bits in network byte order.
+    pub address: [u32; 4],
+    /// It arrives: the caller is who listens, and who will accept may be another one.
+    pub inward: bool,
+    /// Flags of peers, one of which it has to have to be decided.
+    pub decides: u32,
+}
+
 /// What the tables say; without flags, nothing.
 #[derive(Default)]
-struct Found {
+pub(crate) struct Found {
     /// Those of the peer.
-    flags: u32,
+    pub flags: u32,
     /// [`ALLOWS`] and [`MAY_ALLOW`].
     says: u32,
 }
 
+impl Found {
+    /// What becomes of the connection, as `SOCKET_*` flags of a decision.
+    #[inline(always)]
+    pub(crate) fn decision(&self) -> u32 {
+        let open = self.flags & u32::from(ENFORCE_OPEN) != 0;
+        if !open && self.says & ALLOWS != 0 {
+            return 0;
+        }
+        let mut decision = 0;
+        if open || self.says & MAY_ALLOW != 0 {
+            decision = u32::from(SOCKET_UNKNOWN);
+            if self.flags & u32::from(ENFORCE_DENY_UNKNOWN) == 0 {
+                return decision;
+            }
+        }
+        let denies = self.flags & u32::from(ENFORCE_DENY) != 0;
+        decision | u32::from(if denies { SOCKET_DENIED } else { SOCKET_WOULD_DENY })
+    }
+}
+
+/// Counts what was found, and returns the decision.
+///
 /// # Safety
 /// `tally` is a map value.
 #[inline(always)]
-unsafe fn settle(found: &Found, tally: *mut EnforceTally) -> u32 {
+pub(crate) unsafe fn settle(found: &Found, tally: *mut EnforceTally) -> u32 {
     // SAFETY: guaranteed by the caller.
     unsafe {
         if found.flags & DECIDES == 0 {
             return left(tally);
         }
-        let open = found.flags & u32::from(ENFORCE_OPEN) != 0;
-        let mut decision = 0;
-        if open || found.says & ALLOWS == 0 {
-            if open || found.says & MAY_ALLOW != 0 {
-                decision = u32::from(SOCKET_UNKNOWN);
-                if found.flags & u32::from(ENFORCE_DENY_UNKNOWN) == 0 {
-                    add(&raw mut (*tally).unknown, 1);
-                    return decision;
-                }
-            }
-            if found.flags & u32::from(ENFORCE_DENY) != 0 {
-                add(&raw mut (*tally).denied, 1);
-                return decision | u32::from(SOCKET_DENIED);
-            }
-            add(&raw mut (*tally).would_deny, 1);
-            return decision | u32::from(SOCKET_WOULD_DENY);
-        }
-        add(&raw mut (*tally).allowed, 1);
+        let decision = found.decision();
+        let counter = if decision & u32::from(SOCKET_DENIED) != 0 {
+            &raw mut (*tally).denied
+        } else if decision & u32::from(SOCKET_WOULD_DENY) != 0 {
+            &raw mut (*tally).would_deny
+        } else if decision != 0 {
+            &raw mut (*tally).unknown
+        } else {
+            &raw mut (*tally).allowed
+        };
+        add(counter, 1);
         decision
     }
 }
 
 #[inline(always)]
-fn look(generation: u32, number: u32, address: [u32; 4], caller: &Caller, now_ns: u64, found: &mut Found) {
+pub(crate) fn look(generation: u32, asked: &Asked, caller: &Caller, now_ns: u64, found: &mut Found) {
+    let number = asked.number;
     let Some(port) = ENFORCE_PORTS.get_ptr(&EnforcePortKey { generation, number }) else { return };
     // SAFETY: a map value.
-    let group = unsafe { (*port).connected };
-    let Some(peer) = longest(generation, group, address) else { return };
+    let group = unsafe { if asked.inward { (*port).accepted } else { (*port).connected } };
+    let Some(peer) = longest(generation, group, asked.address) else { return };
     // SAFETY: as above.
     let (flags, parts, mut number) =
         unsafe { (u32::from((*peer).flags), u32::from((*peer).parts), (*peer).steps) };
-    if flags & DECIDES == 0 {
+    if flags & asked.decides == 0 {
         return;
     }
     let [exe, uid, gid, cgroup] = classes(generation, parts, caller).map(u64::from);
@@ -253,6 +285,9 @@ fn look(generation: u32, number: u32, address: [u32; 4], caller: &Caller, now_ns
             let step = unsafe { (*list).steps[at] };
             let bucket = u64::from(generation) << 32 | u64::from(step.bucket);
             says |= gp_enforce_rule(bucket, exe_uid, gid_cgroup, step.parts.into(), now_ns);
+            if asked.inward && step.parts != 0 {
+                says |= gp_enforce_rule(bucket, UNKNOWN_PAIR, UNKNOWN_PAIR, step.parts.into(), now_ns);
+            }
         }
         number = next;
     }

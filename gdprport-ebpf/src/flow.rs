@@ -171,6 +171,23 @@ pub(crate) fn unsent(
     }
 }
 
+/// Builds the record of a SYN that is denied. `owner` is the listener's.
+#[inline(always)]
+pub(crate) fn refused(
+    cookie: u64,
+    tuple: &SocketTuple,
+    owner: &SocketOwner,
+    decision: u8,
+    now: u64,
+) -> FlowRecord {
+    let Caller { comm, start_ns, parent_tgid, .. } = owner.caller;
+    let tail = FlowTail::fail(FailTail { comm, start_ns, parent_tgid, elapsed_ms: 0, retransmits: 0 });
+    FlowRecord {
+        decision,
+        ..record(RecordKind::Refused, cookie, tuple, &owner.caller, owner.role, now, tail)
+    }
+}
+
 /// Packs the tail of a record about a failed connect. One whose start was not seen took no time.
 #[inline(always)]
 pub(crate) fn fail_tail(owner: &SocketOwner, now: u64, retransmits: u8) -> FlowTail {

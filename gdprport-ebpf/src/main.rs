@@ -13,6 +13,7 @@
 #![expect(clippy::needless_pass_by_value, reason = "aya's program macros pass contexts by value")]
 
 mod accept;
+mod arriving;
 mod call;
 mod cgroup;
 mod count;

@@ -87,7 +87,7 @@ pub(crate) static ENFORCE_ACTIVE: Array<EnforceInForce> = Array::with_max_entrie
 #[map]
 pub(crate) static ENFORCE_KEY: Array<[u64; 2]> = Array::with_max_entries(1, 0);
 
-// The tables that connects are decided by, as large as the daemon makes them. Entries take memory only where something is decided;
+// The tables by which is decided, as large as the daemon makes them. Entries take memory only where something is decided;
 // a hash table has heads, 16 bytes for each entry that it may have.
 
 /// Ports that are decided.
@@ -114,6 +114,23 @@ pub(crate) static ENFORCE_CLASSES: HashMap<EnforceClassKey, u32> =
 #[map]
 pub(crate) static ENFORCE_RULES: HashMap<EnforceRuleKey, EnforceRule> =
     HashMap::with_max_entries(64, BPF_F_NO_PREALLOC);
+
+/// An attempt to connect that was denied: its client sends the same SYN again.
+#[repr(C)]
+pub(crate) struct DeniedSyn {
+    /// Cookie of the listener.
+    pub(crate) listener: u64,
+    /// The source, 128 bits in network byte order.
+    pub(crate) source: [u32; 4],
+    /// The port that is called, above the one that it is called from.
+    pub(crate) ports: u32,
+    /// The first sequence number, another one in each attempt.
+    pub(crate) sequence: u32,
+}
+
+/// The last attempts that were denied, so that each is one event. 2,048 of them take 210 KB; one that gave way counts again.
+#[map]
+pub(crate) static DENIED_SYNS: LruHashMap<DeniedSyn, u32> = LruHashMap::with_max_entries(2_048, 0);
 
 /// The owner of each socket of a watched port.
 #[btf_map]

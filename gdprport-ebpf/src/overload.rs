@@ -3,7 +3,7 @@
 //! - From half of the ring on, payload makes no records ([`is_half_full`]).
 //! - From three quarters on, openings make none ([`is_nearly_full`]): a connection is added to a group of connections with
 //!   the same port, direction, peer and owner, and its socket is marked. So is a connect that failed, whose only record is
-//!   that of its end.
+//!   that of its end. A SYN that is denied makes none from half of the ring on: strangers choose how many there are.
 //! - The last quarter is for what concerns connections that are described: their acceptors and ends. An end for which even
 //!   that has no room is added to a group, and so is that of a marked one.
 //!
@@ -159,6 +159,29 @@ unsafe extern "C" fn gp_group_ended(ops: *mut bpf_sock_ops, signs: u32) -> bool 
         }
         place.note(group, end.now, || end.record(&owner));
         true
+    }
+}
+
+/// A SYN that is denied is counted in a group. `owner` is the listener's.
+#[inline(always)]
+pub(crate) fn refused(
+    cookie: u64,
+    tuple: &SocketTuple,
+    owner: &SocketOwner,
+    decision: u8,
+    now: u64,
+    occasion: Occasion,
+) {
+    // SAFETY: `group` is checked before its use.
+    unsafe {
+        let mut place = Place::of(tuple, owner, true, 0);
+        let group = find(&raw mut place);
+        if group.is_null() {
+            return occasion.dropped();
+        }
+        add(&raw mut (*group).sums.denied_by_policy, 1);
+        place.note(group, now, || flow::refused(cookie, tuple, owner, decision, now));
+        occasion.grouped();
     }
 }
 

@@ -4,6 +4,7 @@
 //! can fill. If the owner were then unknown, any process could choose to be. `SPARE` has room for some of them.
 
 use core::ffi::c_void;
+use core::mem::zeroed;
 use core::ptr::{self, read_volatile, write_volatile};
 
 use aya_ebpf::bindings::{BPF_ANY, bpf_sock};
@@ -13,6 +14,14 @@ use gdprport_common::{SocketOwner, SocketRole};
 
 use crate::maps::{OWNERS, SOCKET_ADDRESS, SPARE, SPARE_USED};
 use crate::wanting;
+
+/// What is known of an owner that could not be stored. Not on the stack: Linux 5.10 counts up to 32 bytes more for each
+/// function, and then `sock_ops::state_changed` and what it calls would not have room for it.
+#[unsafe(no_mangle)]
+pub(crate) static NOBODY: SocketOwner = {
+    // SAFETY: integers, of which any bits are a value.
+    unsafe { zeroed() }
+};
 
 /// Offset of `sk_omem_alloc` in `sock`. The daemon sets this and the next one from the BTF of the running kernel.
 #[unsafe(no_mangle)]
@@ -65,6 +74,17 @@ pub(crate) unsafe fn find_or_insert(
         let known = spare(cookie);
         if !known.is_null() || !keep_spare(cookie, init) { known } else { spare(cookie) }
     }
+}
+
+/// Stores that the owner of a socket is not known. Returns null if there is no memory.
+///
+/// # Safety
+/// As for [`find`].
+#[inline(never)]
+pub(crate) unsafe fn unknown(sk: *mut bpf_sock, context: *mut c_void) -> *mut SocketOwner {
+    let mut owner = SocketOwner::default();
+    // SAFETY: guaranteed by the caller.
+    unsafe { find_or_insert(sk, context, &mut owner) }
 }
 
 /// Stores `owner` as the socket's owner and replaces an earlier one. Returns false if there is no memory.

@@ -6,7 +6,7 @@
 //! with at most the first `PAYLOAD_CAP` bytes of each, or `PAYLOAD_LONG` where more may matter. The daemon interprets
 //! them and keeps none.
 //!
-//! A segment that comes before its socket appears at the listener's; see [`crate::early`].
+//! A segment that comes before its socket appears at the listener's; see [`crate::arriving`].
 
 use core::hint::black_box;
 use core::ptr::read_volatile;
@@ -26,10 +26,12 @@ use crate::count::Occasion;
 use crate::maps::WANTING;
 use crate::segment::{TcpSegment, cost, more_may_matter, parse_headers};
 use crate::wanting::cancel;
-use crate::{early, emit, overload, owners};
+use crate::{arriving, emit, overload, owners};
 
 /// The verdict that lets a packet pass.
 const PASS: i32 = 1;
+/// The one that drops it, without an answer.
+const DROP: i32 = 0;
 /// What a direction has spent when, after its budget, some 200 more large packets passed: a transfer in one direction.
 /// No protocol of the catalog starts to encrypt that late, so the other direction is no longer awaited.
 const EXHAUSTED: u8 = u8::MAX;
@@ -38,28 +40,45 @@ const LARGE: u32 = 1024;
 
 #[cgroup_skb(egress)]
 fn gp_egress(ctx: SkBuffContext) -> i32 {
-    inspect(ctx.skb.skb, true);
+    let skb = ctx.skb.skb;
+    // SAFETY: `skb` is the program's context, and `sk` is checked before its use.
+    unsafe {
+        let sk = read_volatile(&raw const (*skb).__bindgen_anon_2.sk);
+        if !sk.is_null() {
+            inspect(skb, sk, true);
+        }
+    }
     PASS
 }
 
 #[cgroup_skb(ingress)]
 fn gp_ingress(ctx: SkBuffContext) -> i32 {
-    inspect(ctx.skb.skb, false);
-    PASS
-}
-
-#[inline(always)]
-fn inspect(skb: *mut __sk_buff, sent: bool) {
-    // SAFETY: `skb` is the program's context; `sk` and `stored` are checked before their use.
+    let skb = ctx.skb.skb;
+    // SAFETY: as above.
     unsafe {
         let sk = read_volatile(&raw const (*skb).__bindgen_anon_2.sk);
         if sk.is_null() {
-            return;
+            return PASS;
         }
         // No socket wants it yet: that of its connection does not exist.
-        if !sent && read_volatile(&raw const (*sk).state) == BPF_TCP_LISTEN {
-            return early::keep(skb, read_volatile(&raw const (*sk).src_port));
+        if read_volatile(&raw const (*sk).state) == BPF_TCP_LISTEN {
+            return if arriving::inspect(skb, read_volatile(&raw const (*sk).src_port)) {
+                DROP
+            } else {
+                PASS
+            };
         }
+        inspect(skb, sk, false);
+    }
+    PASS
+}
+
+/// # Safety
+/// `skb` is the program's context, and `sk` its socket and not null.
+#[inline(always)]
+unsafe fn inspect(skb: *mut __sk_buff, sk: *mut bpf_sock, sent: bool) {
+    // SAFETY: guaranteed by the caller; `stored` is checked before its use.
+    unsafe {
         let Some(wanting) = WANTING.get_ptr_mut(0) else { return };
         if read_volatile(wanting) == 0 {
             return;

@@ -25,6 +25,9 @@ const FRAGMENT: u8 = 44;
 const MAX_EXTENSIONS: usize = 6;
 /// The flag of the first segment of a connection (RFC 9293 3.1).
 const SYN: u8 = 2;
+/// The flag of a segment that acknowledges, and that of a reset.
+const ACK: u8 = 16;
+const RST: u8 = 4;
 /// Content type of a TLS record of handshake messages (RFC 8446 5.1).
 const HANDSHAKE: u8 = 22;
 /// The first message of a TLS client (RFC 8446 4).
@@ -70,6 +73,25 @@ impl TcpSegment {
     pub(crate) fn is_syn(&self) -> bool {
         // SAFETY: as above.
         unsafe { *self.header.add(13) & SYN != 0 }
+    }
+
+    /// Whether it asks for a connection.
+    #[inline(always)]
+    pub(crate) fn opens(&self) -> bool {
+        // SAFETY: as above.
+        unsafe { *self.header.add(13) & (SYN | ACK | RST) == SYN }
+    }
+
+    /// The port that it is sent to, host byte order.
+    #[inline(always)]
+    pub(crate) fn called_port(&self) -> u32 {
+        u32::from(u16::from_be((self.ports() >> 16) as u16))
+    }
+
+    /// The port that it is sent from, host byte order.
+    #[inline(always)]
+    pub(crate) fn sender_port(&self) -> u32 {
+        u32::from(u16::from_be(self.ports() as u16))
     }
 
     /// Returns true for one segment in sixteen, in whatever steps the acknowledgement number grows: by the upper bits

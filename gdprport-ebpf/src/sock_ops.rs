@@ -3,7 +3,6 @@
 //! These callbacks run in any context (often a soft interrupt), so they read the owner from the socket's storage and
 //! call no helper about the current task.
 
-use core::mem::zeroed;
 use core::ptr::{self, read_volatile};
 
 use aya_ebpf::bindings::{
@@ -26,19 +25,12 @@ use crate::count::Occasion;
 use crate::ending::End;
 use crate::flow::ports;
 use crate::maps::{port_flags, watched};
-use crate::{diagnose, early, emit, fin, flow, mptcp, overload, owner, owners, wanting};
+use crate::owners::NOBODY;
+use crate::{arriving, diagnose, early, emit, fin, flow, mptcp, overload, owner, owners, wanting};
 
 /// 1 if `sock_ops` programs may ask for the cookie of the network namespace (since Linux 5.15); the daemon sets it.
 #[unsafe(no_mangle)]
 static NETNS_COOKIE_OF_OPS: u32 = 0;
-
-/// What is known of an owner that could not be stored. Not on the stack: Linux 5.10 counts up to 32 bytes more for each
-/// function, and then `state_changed` and what it calls would not have room for it.
-#[unsafe(no_mangle)]
-static NOBODY: SocketOwner = {
-    // SAFETY: integers, of which any bits are a value.
-    unsafe { zeroed() }
-};
 
 #[sock_ops]
 fn gp_sock_ops(ctx: SockOpsContext) -> u32 {
@@ -49,9 +41,12 @@ fn gp_sock_ops(ctx: SockOpsContext) -> u32 {
         BPF_SOCK_OPS_TCP_CONNECT_CB => connecting(ops),
         BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB => opened(ops, RecordKind::ActiveEstablished),
         BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB => {
-            let kind =
-                if sent_syn(ops) { RecordKind::ActiveEstablished } else { RecordKind::PassiveEstablished };
-            opened(ops, kind);
+            if sent_syn(ops) {
+                opened(ops, RecordKind::ActiveEstablished);
+            } else {
+                arriving::established(ops);
+                opened(ops, RecordKind::PassiveEstablished);
+            }
         }
         BPF_SOCK_OPS_TCP_LISTEN_CB => {
             listening(ops);
@@ -235,7 +230,7 @@ unsafe extern "C" fn gp_established(ops: *mut bpf_sock_ops, kind: RecordKind) ->
         // Who connected stored it, and a server's socket inherits it: nearly always it is there.
         let mut stored = owners::find(sk, ops.cast());
         if stored.is_null() {
-            stored = unknown_owner(ops, sk);
+            stored = owners::unknown(sk, ops.cast());
         }
         if stored.is_null() {
             diagnose::gp_owner_unkept();
@@ -288,14 +283,6 @@ unsafe extern "C" fn gp_established(ops: *mut bpf_sock_ops, kind: RecordKind) ->
         }
         false
     }
-}
-
-/// Stores that the owner of a socket is not known. Returns null if there is no memory.
-#[inline(never)]
-fn unknown_owner(ops: *mut bpf_sock_ops, sk: *mut bpf_sock) -> *mut SocketOwner {
-    let mut owner = SocketOwner::default();
-    // SAFETY: `ops` is the program's context, and `sk` its socket and not null.
-    unsafe { owners::find_or_insert(sk, ops.cast(), &mut owner) }
 }
 
 /// A socket changed its state. Only the sending of our FIN, its acknowledgement and the close matter. Returns the signs

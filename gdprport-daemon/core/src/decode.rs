@@ -89,6 +89,8 @@ pub enum ConnectionRecord<'a> {
     Ended(SocketEvent, ConnectionEnd),
     /// A connect failed.
     Failed(SocketEvent, ConnectionEnd),
+    /// The policy denied a SYN that reached a listener, whose are cookie and owner.
+    Refused(SocketEvent, ConnectionEnd),
     /// The beginning of a payload segment of a flow.
     Payload {
         /// Socket cookie of the flow.
@@ -148,7 +150,8 @@ impl ConnectionRecord<'_> {
             | Self::Arrived(event)
             | Self::Accepted(event)
             | Self::Ended(event, _)
-            | Self::Failed(event, _) => Some(event.time_ns),
+            | Self::Failed(event, _)
+            | Self::Refused(event, _) => Some(event.time_ns),
             Self::Acceptor { owner, .. } => Some(owner.time_ns),
             Self::Payload { .. } => None,
         }
@@ -214,12 +217,16 @@ pub fn decode(bytes: &[u8]) -> Result<Record<'_>, DecodeError> {
         }
         RecordKind::Accepted => Ok(Record::Connection(accepted(kind, bytes, length)?)),
         RecordKind::Listening => Ok(Record::Listener(ListenerRecord::Opened(living(kind, bytes, length)?))),
-        RecordKind::Failed | RecordKind::Denied => {
+        RecordKind::Failed | RecordKind::Denied | RecordKind::Refused => {
             let record = FlowRecord::ref_from_bytes(bytes).map_err(|_| length)?;
             let mut event = socket(kind, record)?;
             let tail = record.tail.as_fail();
             born(&mut event.owner, tail.comm, tail.start_ns, tail.parent_tgid);
-            Ok(Record::Connection(ConnectionRecord::Failed(event, failure(kind, record, &tail))))
+            let end = failure(kind, record, &tail);
+            Ok(Record::Connection(match kind {
+                RecordKind::Refused => ConnectionRecord::Refused(event, end),
+                _ => ConnectionRecord::Failed(event, end),
+            }))
         }
         RecordKind::Closed | RecordKind::ListenerClosed => {
             let record = FlowRecord::ref_from_bytes(bytes).map_err(|_| length)?;

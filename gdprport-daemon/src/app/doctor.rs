@@ -43,7 +43,7 @@ pub(crate) struct Running {
     pub ledger: Option<LedgerSnapshot>,
     /// How its evidence log is; `None`: it keeps none.
     pub evidence: Option<Standing>,
-    /// How it has connects decided; `None`: its policy asks for nothing.
+    /// How it has connections decided; `None`: its policy asks for nothing.
     pub enforcement: Option<EnforcementStatus>,
 }
 
@@ -162,11 +162,11 @@ fn tracefs_check() -> Check {
 /// Whether what the policy asks for is in force.
 fn enforcement_check(status: &EnforcementStatus) -> Check {
     let defects: Vec<String> = status.defects().collect();
-    let denied = status.decisions.denied;
+    let denied = status.decisions.denied + status.arrivals.denied;
     let (result, found) = if status.error.is_some() {
         (CheckResult::Failed, defects.join("; "))
     } else if defects.is_empty() {
-        (CheckResult::Ok, format!("connects are decided in the kernel, {} were denied", thousands(denied)))
+        (CheckResult::Ok, format!("connections are decided in the kernel, {} were denied", thousands(denied)))
     } else {
         (CheckResult::Degraded, defects.join("; "))
     };

@@ -1,4 +1,4 @@
-//! Deciding connects in the kernel: from the policy and what is known of the host to the tables that are in force.
+//! Deciding connections in the kernel: from the policy and what is known of the host to the tables that are in force.
 //!
 //! Belongs here: when tables are made, written, grown and removed, and what is said where that cannot be done. What they say is
 //! `gdprport_core::enforce`'s, how they are written `host::probes`'s.
@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use gdprport_common::{CLASS_UNLISTED, EnforceInForce, EnforceTally};
+use gdprport_common::{CLASS_UNLISTED, Counters, EnforceInForce, EnforceTally};
 use gdprport_core::enforce::{Added, Clock, Fingerprint, Grown, expected, lower};
 use gdprport_core::policy::{ActivePolicy, DnsNames, Policy};
 use jiff::Timestamp;
@@ -46,7 +46,7 @@ enum Account {
 /// Users and groups that are listed; beyond, they are unknown.
 const ACCOUNTS: usize = 16_384;
 
-/// Has connects decided.
+/// Has connections decided.
 pub(super) struct Enforcer {
     /// While it is pulled, none are.
     brake: Brake,
@@ -215,13 +215,21 @@ impl Enforcer {
 
     /// What is in force; `None`: the policy asks for nothing.
     #[must_use]
-    pub(super) fn status(&self, policy: &Policy, decisions: EnforceTally) -> Option<EnforcementStatus> {
+    pub(super) fn status(
+        &self,
+        policy: &Policy,
+        kernel: &Probes,
+        counters: &Counters,
+    ) -> Option<EnforcementStatus> {
         has_modes(policy).then(|| EnforcementStatus {
             error: self.error.clone(),
             translates: self.translates,
             unlisted: self.unlisted,
             sinks: self.decided_sinks(policy).cloned().collect(),
-            decisions: decided(decisions),
+            arrivals_pass: kernel.arrivals_pass(),
+            decisions: decided(counters.decisions),
+            arrivals: decided(counters.arrivals),
+            repeated: counters.repeated,
         })
     }
 
@@ -261,15 +269,15 @@ impl Enforcer {
                 for sink in self.decided_sinks(monitor.active_policy.policy()) {
                     tracing::warn!(
                         %sink,
-                        "the policy decides connects to the port of this sink: see that a rule allows gdprport-deliver"
+                        "the policy decides connections of the port of this sink: see that a rule allows gdprport-deliver"
                     );
                 }
                 if self.error.take().is_some() {
-                    tracing::info!("connects are decided by the policy again");
+                    tracing::info!("connections are decided by the policy again");
                 }
             }
             Err(why) => {
-                tracing::error!("connects are not decided, nothing is denied: {why}");
+                tracing::error!("connections are not decided, nothing is denied: {why}");
                 self.error = Some(why.to_string());
                 monitor.evidence.resolver.follow_new(false);
                 if let Err(error) = self.leave_nothing(monitor) {
@@ -394,7 +402,7 @@ impl Enforcer {
         });
         if let Err(error) = written {
             if self.unlisted == 0 {
-                tracing::warn!(%error, "connects of programs that appear are unknown");
+                tracing::warn!(%error, "connections of programs that appear are unknown");
             }
             self.unlisted += 1;
         }

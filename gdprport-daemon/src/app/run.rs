@@ -361,10 +361,11 @@ impl Daemon {
         Sources { session, monitor, coverage, policy, translations, keeper, enforcer }
     }
 
-    /// How connects are decided; `None`: the policy asks for nothing.
+    /// How connections are decided; `None`: the policy asks for nothing.
     fn enforcement(&self) -> Option<EnforcementStatus> {
-        let counters = self.monitor.evidence.kernel.counters().unwrap_or_default();
-        self.enforcer.status(self.monitor.active_policy.policy(), counters.decisions)
+        let kernel = &self.monitor.evidence.kernel;
+        let counters = kernel.counters().unwrap_or_default();
+        self.enforcer.status(self.monitor.active_policy.policy(), kernel, &counters)
     }
 
     /// What is watched, in one line.

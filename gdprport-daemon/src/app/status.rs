@@ -50,7 +50,7 @@ pub(super) struct Sources<'a> {
     pub translations: &'a Translations,
     /// How the ledger is.
     pub keeper: &'a Keeper,
-    /// What decides connects.
+    /// What decides connections.
     pub enforcer: &'a Enforcer,
 }
 
@@ -62,7 +62,6 @@ impl Sources<'_> {
         let probes = &monitor.evidence.kernel;
         let now = monitor.now();
         let counters = probes.counters().ok();
-        let decisions = counters.map(|counters| counters.decisions).unwrap_or_default();
         let snapshot = Snapshot::of(monitor, counters);
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -75,7 +74,11 @@ impl Sources<'_> {
             hooks: hooks(probes),
             pins: pins(monitor),
             policy: policy_status(monitor, policy, now),
-            enforcement: enforcer.status(monitor.active_policy.policy(), decisions),
+            enforcement: enforcer.status(
+                monitor.active_policy.policy(),
+                probes,
+                &counters.unwrap_or_default(),
+            ),
             ports: ports(monitor),
             volumes: volumes(monitor),
             coverage: CoverageStatus {

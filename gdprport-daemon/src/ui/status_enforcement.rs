@@ -1,4 +1,4 @@
-//! The part of the status about connects that are decided in the kernel: what became of them, and each port with a mode.
+//! The part of the status about connections that are decided in the kernel: what became of them, and each port with a mode.
 
 use std::borrow::Cow;
 
@@ -8,18 +8,27 @@ use super::table::{fact, title};
 use super::tone::Tone;
 use crate::control::api::{Decisions, EnforcementStatus, PortStatus};
 
-/// How connects are decided; nothing if no port asks for it. `ports`: those with a mode, each with the last number of its range.
+/// How connections are decided; nothing if no port asks for it. `ports`: those with a mode, each with the last number of its range.
 pub(super) fn enforcement(
     status: Option<&EnforcementStatus>,
     ports: &[(Cow<'_, PortStatus>, u16)],
     screen: &Screen,
 ) -> String {
     let Some(status) = status else { return String::new() };
-    let EnforcementStatus { error, translates, unlisted, sinks, decisions } = status;
+    let EnforcementStatus {
+        error,
+        translates,
+        unlisted,
+        sinks,
+        arrivals_pass,
+        decisions,
+        arrivals,
+        repeated,
+    } = status;
     let remark = if error.is_some() {
         "not in force: nothing is denied"
     } else {
-        "in force for connects that are made here; what is accepted here is reported"
+        "in force for connects that are made here, and for connections that arrive"
     };
     let mut text = title("ENFORCEMENT", remark);
     let mut add = |name, tone, value: &str| text.push_str(&fact(name, tone, value, screen.width));
@@ -27,7 +36,7 @@ pub(super) fn enforcement(
         add("error", Tone::Bad, error);
     }
     if *translates {
-        let what = "this host translates addresses: a connect that no rule allows is unknown, and passes unless \
+        let what = "this host translates addresses: a connection that no rule allows is unknown, and passes unless \
                     `on_unknown` is \"deny\"";
         add("unknown", Tone::Warn, what);
     }
@@ -40,7 +49,15 @@ pub(super) fn enforcement(
             format!("the ports of {} are decided: see that a rule allows gdprport-deliver", sinks.join(", "));
         add("sinks", Tone::Warn, &what);
     }
-    add("decided", Tone::Plain, &decided(decisions));
+    if let Some(why) = arrivals_pass {
+        add("arriving", Tone::Bad, &format!("not decided, and passes: {why}"));
+    }
+    add("made here", Tone::Plain, &decided(decisions, "connect"));
+    let mut arrived = decided(arrivals, "connection");
+    if *repeated > 0 {
+        arrived.push_str(&format!(" ({} came again)", counted(*repeated, "SYN")));
+    }
+    add("arriving", Tone::Plain, &arrived);
     for (port, last) in ports {
         let numbers =
             if port.number == *last { port.number.to_string() } else { format!("{}-{last}", port.number) };
@@ -56,11 +73,11 @@ pub(super) fn enforcement(
     text
 }
 
-fn decided(decisions: &Decisions) -> String {
+fn decided(decisions: &Decisions, what: &str) -> String {
     let Decisions { asked, left, allowed, unknown, would_deny, denied, unsettled } = *decisions;
     let mut text = format!(
         "{}: {} allowed, {} unknown and passed, {} would be denied, {} denied",
-        counted(asked, "connect"),
+        counted(asked, what),
         thousands(allowed),
         thousands(unknown),
         thousands(would_deny),
@@ -80,13 +97,27 @@ mod tests {
 
     #[test]
     fn the_status_says_what_was_decided_and_what_is_not() {
-        let screen = Screen { width: 100, now: jiff::Timestamp::UNIX_EPOCH };
+        let screen = Screen { width: 120, now: jiff::Timestamp::UNIX_EPOCH };
         let decisions =
             Decisions { asked: 1_215, allowed: 1_200, unknown: 3, denied: 12, ..Decisions::default() };
-        let status = EnforcementStatus { translates: true, decisions, ..EnforcementStatus::default() };
+        let arrivals = Decisions { asked: 7, allowed: 5, denied: 2, ..Decisions::default() };
+        let repeated = 9;
+        let status = EnforcementStatus {
+            translates: true,
+            decisions,
+            arrivals,
+            repeated,
+            ..EnforcementStatus::default()
+        };
         let shown = enforcement(Some(&status), &[], &screen);
-        for part in ["1,215 connects: 1,200 allowed", "12 denied", "accepted here is reported", "translates"]
-        {
+        for part in [
+            "1,215 connects: 1,200 allowed",
+            "12 denied",
+            "7 connections: 5 allowed",
+            "2 denied (9 SYNs came again)",
+            "connections that arrive",
+            "translates",
+        ] {
             assert!(shown.contains(part), "{part}: {shown}");
         }
         let broken = EnforcementStatus { error: Some("too many rules".to_owned()), ..status };

@@ -1,4 +1,4 @@
-//! What is known of ports that a policy begins to enforce: how many connects the kernel would have denied so far.
+//! What is known of ports that a policy begins to enforce: how many connections the kernel would have denied so far.
 
 use gdprport_core::policy::{Mode, Policy};
 
@@ -16,11 +16,14 @@ pub(super) fn tightened(policy: &Policy, status: &Status, width: usize) -> Strin
         let line = format!("{} ({}) is to be enforced: {known}", port.name, port.number);
         wrap(&line, width).iter().for_each(|line| text += &(tone.paint(line) + "\n"));
     }
-    let unknown = status.enforcement.as_ref().map_or(0, |enforcement| enforcement.decisions.unknown);
+    let unknown = status
+        .enforcement
+        .as_ref()
+        .map_or(0, |enforcement| enforcement.decisions.unknown + enforcement.arrivals.unknown);
     if !text.is_empty() && unknown > 0 {
         let line = format!(
             "of {} the kernel could not know in time whether a rule allows them: they pass, unless `on_unknown` is \"deny\"",
-            counted(unknown, "connect")
+            counted(unknown, "connection")
         );
         wrap(&line, width).iter().for_each(|line| text += &(Tone::Warn.paint(line) + "\n"));
     }

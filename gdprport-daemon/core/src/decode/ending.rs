@@ -68,6 +68,7 @@ mod errno {
 /// A connect that failed.
 pub(super) fn failure(kind: RecordKind, record: &FlowRecord, tail: &FailTail) -> ConnectionEnd {
     let outcome = match kind {
+        RecordKind::Refused => Outcome::DeniedByPolicy,
         RecordKind::Denied if record.decision & SOCKET_DENIED != 0 => Outcome::DeniedByPolicy,
         RecordKind::Denied => Outcome::Denied,
         _ => Outcome::of_attempt(record.flags & FLAG_PEER_REPLIED != 0, u32::from(tail.retransmits)),

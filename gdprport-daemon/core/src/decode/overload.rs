@@ -170,7 +170,9 @@ fn specimen(raw: &RawGroup) -> Result<Specimen, GroupError> {
             Ok(Specimen { socket, end: None })
         }
         Ok(Record::Connection(
-            ConnectionRecord::Ended(socket, end) | ConnectionRecord::Failed(socket, end),
+            ConnectionRecord::Ended(socket, end)
+            | ConnectionRecord::Failed(socket, end)
+            | ConnectionRecord::Refused(socket, end),
         )) => Ok(Specimen { socket, end: Some(end) }),
         _ => Err(GroupError::Field("specimen")),
     }

@@ -206,6 +206,18 @@ fn what_the_policy_denied_is_not_taken_for_another_denial() {
 }
 
 #[test]
+fn a_syn_that_was_denied_is_no_connect_that_failed() {
+    let decision = SOCKET_DENIED | SOCKET_UNKNOWN;
+    let record = FlowRecord { decision, ..record(RecordKind::Refused) };
+    match decode(record.as_bytes()) {
+        Ok(Record::Connection(ConnectionRecord::Refused(event, end))) => {
+            assert_eq!((end.outcome, event.would_deny), (Outcome::DeniedByPolicy, false));
+        }
+        other => panic!("not a refused SYN: {other:?}"),
+    }
+}
+
+#[test]
 fn a_name_that_may_have_been_cut_is_not_a_name() {
     let mut exec = ExecHeader { name_len: 9, tgid: 1, exec_id: 2, ..ExecHeader::UNKNOWN };
     exec.name = [b'x'; PATH_CAP];

@@ -106,6 +106,17 @@ impl Interpreter {
         self.rules.retain(|key, _| key.generation != generation);
     }
 
+    /// What becomes of a connection that arrives, before it is accepted: `listener` is who listens. What its rules allow of the
+    /// listener is allowed; what they may allow of whoever else accepts is unknown.
+    #[must_use]
+    pub fn arriving(&self, number: u16, peer: IpAddr, listener: Caller, now_ns: u64) -> Option<Decided> {
+        let of_listener = self.decide(Direction::In, number, peer, listener, now_ns)?;
+        if of_listener.decision == Decision::Allowed {
+            return Some(of_listener);
+        }
+        self.decide(Direction::In, number, peer, Caller::Unknown, now_ns)
+    }
+
     /// What becomes of a connection at this moment of `CLOCK_BOOTTIME`, which is not 0; `None`: it is not decided here.
     #[must_use]
     pub fn decide(

@@ -68,7 +68,7 @@ pub struct Peer {
 pub struct Flow {
     /// Community ID of the connection.
     pub id: CommunityId,
-    /// Cookie of the local socket.
+    /// Cookie of the local socket; of a connection that arrived and was denied, its listener's.
     pub cookie: Cookie,
     /// Which end this host's socket is.
     pub direction: Direction,
@@ -96,7 +96,7 @@ pub struct Flow {
     pub retransmits: Option<u32>,
     /// How the connection began or ended, as far as it has.
     pub outcome: Outcome,
-    /// `true`: the kernel would have denied the connect, did the port not have `mode = "warn"`. Absent otherwise.
+    /// `true`: the kernel would have denied the connection, did the port not have `mode = "warn"`. Absent otherwise.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub would_deny: bool,
 }

@@ -68,7 +68,7 @@ pub struct Summary {
     pub closed: u64,
     /// `flow.fail` events.
     pub failed: u64,
-    /// Of `failed`, those of connects that the policy denied (`mode = "enforce"`). Not told apart where there is an
+    /// Of `failed`, those that the policy denied (`mode = "enforce"`). Not told apart where there is an
     /// `overload`: they are in its `denied`.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub denied: u64,

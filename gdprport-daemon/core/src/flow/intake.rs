@@ -24,6 +24,7 @@ impl Table {
             ConnectionRecord::Acceptor { cookie, owner } => self.acceptor(*cookie, owner, cx, out),
             ConnectionRecord::Ended(event, end) => self.ended(event, end, false, cx, out),
             ConnectionRecord::Failed(event, end) => self.ended(event, end, true, cx, out),
+            ConnectionRecord::Refused(event, end) => self.refused(event, end, cx, out),
             ConnectionRecord::Payload { cookie, sent, offset, bytes } => {
                 self.payload((*cookie, *sent, *offset), bytes, cx, out);
             }
@@ -158,6 +159,25 @@ impl Table {
         }
         let kind = if failed { ChangeKind::Failed } else { ChangeKind::Closed };
         self.translating.end(Ended::new(entry, kind, opening), out);
+    }
+
+    /// A connection that never came to be, so that connection tracking is not asked about it. The cookie is its listener's, and
+    /// that of many others.
+    fn refused(
+        &self,
+        event: &SocketEvent,
+        end: &ConnectionEnd,
+        cx: &mut impl Context,
+        out: &mut Vec<Change>,
+    ) {
+        let mut flow = of_event(event, Direction::In);
+        flow.process = cx.process_of(&event.owner);
+        flow.owner_withheld = event.owner.withheld;
+        flow.opened_ns = Some(event.time_ns);
+        flow.nat = self.translating.may_be(&flow).then_some(Nat::Unknown);
+        judge(&mut flow, cx);
+        end.apply(&mut flow, event.time_ns);
+        out.push(Entry::unreported(flow).last_change(ChangeKind::Failed));
     }
 }
 

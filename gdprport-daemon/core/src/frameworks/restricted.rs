@@ -93,9 +93,8 @@ pub(super) fn restricted(facts: &Facts<'_>, figures: &Figures, side: Side) -> An
         answer.lacks.push(format!("{findings} accepted by an exception"));
     }
     watched(&mut answer, figures);
-    answer.lacks.push(
-        "gdprport reports what is not allowed, and denies it only as a connect on ports in enforce mode"
-            .to_owned(),
-    );
+    answer
+        .lacks
+        .push("gdprport reports what is not allowed, and denies it only on ports in enforce mode".to_owned());
     answer
 }

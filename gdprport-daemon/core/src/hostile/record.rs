@@ -63,7 +63,9 @@ fn connection(record: &ConnectionRecord<'_>) {
         ConnectionRecord::Connected(event)
         | ConnectionRecord::Arrived(event)
         | ConnectionRecord::Accepted(event) => socket(event),
-        ConnectionRecord::Ended(event, end) | ConnectionRecord::Failed(event, end) => {
+        ConnectionRecord::Ended(event, end)
+        | ConnectionRecord::Failed(event, end)
+        | ConnectionRecord::Refused(event, end) => {
             socket(event);
             assert!(end.rtt_us != Some(u32::MAX), "an eighth of what is measured");
         }

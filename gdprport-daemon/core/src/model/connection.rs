@@ -73,8 +73,8 @@ pub enum Outcome {
     TimedOut,
     /// The connect ended on this host before a packet left: a program or a firewall refused it, or there is no route.
     Denied,
-    /// The connect ended on this host before a packet left, because the policy does not allow it and its port has
-    /// `mode = "enforce"`.
+    /// The policy does not allow it, and its port has `mode = "enforce"`: a connect ended on this host before a packet left, or the
+    /// SYN of another host did not reach the server.
     DeniedByPolicy,
     /// The connect was given up unanswered before its SYN was sent again: by the caller, or because an ICMP message reported
     /// that the peer or its port cannot be reached, as a rejecting firewall does. TCP does not show which.

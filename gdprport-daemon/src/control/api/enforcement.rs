@@ -1,11 +1,11 @@
-//! How connects are decided in the kernel.
+//! How connections are decided in the kernel.
 
 use std::sync::Arc;
 
 use gdprport_core::figures::thousands;
 use serde::{Deserialize, Serialize};
 
-/// How connects to the ports with a mode are decided.
+/// How connections of the ports with a mode are decided.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct EnforcementStatus {
     /// Why nothing is decided, so that nothing is denied; `null` while it is.
@@ -21,15 +21,24 @@ pub(crate) struct EnforcementStatus {
     /// The deliverer's sinks whose port has a mode: unless a rule allows the deliverer, what is for them does not leave.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sinks: Vec<Arc<str>>,
-    /// What was decided since the daemon started, or since one before it that it took over from.
+    /// Why what arrives is not decided although connects are; absent: it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arrivals_pass: Option<String>,
+    /// What became of connects since the daemon started, or since one before it that it took over from.
     pub decisions: Decisions,
+    /// The same of connections that arrive: when they are established, and of those that are denied when their SYN is.
+    #[serde(default)]
+    pub arrivals: Decisions,
+    /// SYNs of attempts that were denied before, and came again. They are among nothing else.
+    #[serde(default)]
+    pub repeated: u64,
 }
 
-/// What became of connects to ports with a mode: `asked = left + allowed + unknown + would_deny + denied + unsettled`.
+/// What became of connections of ports with a mode: `asked = left + allowed + unknown + would_deny + denied + unsettled`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Decisions {
-    /// Connects to their numbers.
+    /// Connections of their numbers.
     pub asked: u64,
     /// Passed: no declaration with a mode is about this peer, or nothing was in force.
     pub left: u64,
@@ -41,7 +50,7 @@ pub(crate) struct Decisions {
     pub would_deny: u64,
     /// Denied.
     pub denied: u64,
-    /// Passed undecided: policies changed too often meanwhile.
+    /// Passed undecided: policies changed meanwhile.
     pub unsettled: u64,
 }
 
@@ -51,10 +60,10 @@ impl EnforcementStatus {
         let error = self
             .error
             .as_ref()
-            .map(|why| format!("not-enforcing: connects are not decided, nothing is denied: {why}"));
+            .map(|why| format!("not-enforcing: connections are not decided, nothing is denied: {why}"));
         let decided = error.is_none();
         let translated = (decided && self.translates).then(|| {
-            "not-enforcing in full: this host translates addresses, so that a connect which no rule allows is unknown".to_owned()
+            "not-enforcing in full: this host translates addresses, so that a connection which no rule allows is unknown".to_owned()
         });
         let unlisted = (decided && self.unlisted > 0).then(|| {
             format!(
@@ -62,6 +71,9 @@ impl EnforcementStatus {
                 thousands(self.unlisted)
             )
         });
-        [error, translated, unlisted].into_iter().flatten()
+        let passing = self.arrivals_pass.as_ref().filter(|_| decided);
+        let passing = passing
+            .map(|why| format!("not-enforcing in full: what arrives is not decided, and passes: {why}"));
+        [error, translated, unlisted, passing].into_iter().flatten()
     }
 }

@@ -41,7 +41,7 @@ pub(crate) struct Status {
     #[serde(default)]
     pub pins: Option<Pins>,
     pub policy: PolicyStatus,
-    /// How connects are decided in the kernel; absent: no port has a mode but "observe".
+    /// How connections are decided in the kernel; absent: no port has a mode but "observe".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enforcement: Option<EnforcementStatus>,
     /// Every watched port, by number.

@@ -1,32 +1,44 @@
-//! Connects that the kernel decides.
+//! Connections that the kernel decides.
 
 use super::family::{Family, Samples};
 use crate::control::api::EnforcementStatus;
 
 pub(super) fn metrics(status: Option<&EnforcementStatus>) -> Vec<Family> {
-    let decisions = status.map(|status| status.decisions).unwrap_or_default();
     vec![
         Family::gauge(
             "gdprport_enforcing",
             &[],
-            "1 while connects are decided as the policy asks, 0 if they are not (`not-enforcing`); no value if it asks for nothing.",
+            "1 while connections are decided as the policy asks, 0 if they are not (`not-enforcing`); no value if it asks for nothing.",
             Samples::maybe(status.map(|status| status.error.is_none())),
         ),
         Family::counter(
             "gdprport_decisions_total",
-            &["result"],
-            "Connects to ports with a mode, by what became of them: all but `denied` passed.",
-            match status {
-                None => Samples::default(),
-                Some(_) => Samples::by([
-                    ("left", decisions.left),
-                    ("allowed", decisions.allowed),
-                    ("unknown", decisions.unknown),
-                    ("would-deny", decisions.would_deny),
-                    ("denied", decisions.denied),
-                    ("unsettled", decisions.unsettled),
-                ]),
-            },
+            &["direction", "result"],
+            "Connections of ports with a mode, by what became of them: all but `denied` passed.",
+            status.map(decisions).unwrap_or_default(),
+        ),
+        Family::counter(
+            "gdprport_denied_syns_repeated_total",
+            &[],
+            "SYNs that a client sent again after the first was denied: each attempt is one decision.",
+            Samples::maybe(status.map(|status| status.repeated)),
         ),
     ]
+}
+
+fn decisions(status: &EnforcementStatus) -> Samples {
+    let mut samples = Samples::default();
+    for (direction, became) in [("out", status.decisions), ("in", status.arrivals)] {
+        for (result, count) in [
+            ("left", became.left),
+            ("allowed", became.allowed),
+            ("unknown", became.unknown),
+            ("would-deny", became.would_deny),
+            ("denied", became.denied),
+            ("unsettled", became.unsettled),
+        ] {
+            samples.add([direction, result], count);
+        }
+    }
+    samples
 }

@@ -96,13 +96,13 @@ pub(super) fn metrics(ports: &[PortStatus]) -> Vec<Family> {
         Family::counter(
             "gdprport_connects_denied_total",
             PORT,
-            "Of the connects that led to no flow, those that the policy denied (`mode = \"enforce\"`).",
+            "Of the connections that led to no flow, those that the policy denied (`mode = \"enforce\"`).",
             each(|port| port.denied),
         ),
         Family::counter(
             "gdprport_would_deny_total",
             PORT,
-            "Connects that passed and would have been denied (`mode = \"warn\"`).",
+            "Connections that passed and would have been denied (`mode = \"warn\"`).",
             each(|port| port.would_deny),
         ),
     ];

@@ -50,6 +50,9 @@ pub(crate) struct HookSpec {
     pub cost: &'static str,
 }
 
+/// The program that drops the SYNs that the policy denies.
+pub(super) const INGRESS: &str = "gp_ingress";
+
 /// All hooks, in the order in which they are attached: who a process is, who owns a socket, and only then
 /// the life of sockets, so that no flow is seen whose owner could not have been seen.
 pub(crate) const HOOKS: &[HookSpec] = &[
@@ -180,12 +183,12 @@ pub(crate) const HOOKS: &[HookSpec] = &[
         cost: "the encryption of flows is unknown, or known from one direction only",
     },
     HookSpec {
-        program: "gp_ingress",
+        program: INGRESS,
         name: "cgroup_skb/ingress",
         attach: Attach::Skb(CgroupSkbAttachType::Ingress),
         need: Need::Expected,
         since: "5.10",
-        gives: "how a flow is encrypted, from what this end receives first",
-        cost: "the encryption of flows is unknown, or known from one direction only",
+        gives: "how a flow is encrypted, from what this end receives first; and that SYNs which the policy denies are dropped",
+        cost: "the encryption of flows is unknown, or known from one direction only; what arrives passes, whatever the policy's mode",
     },
 ];

@@ -7,6 +7,8 @@ pub(super) fn combine(a: &Counters, b: &Counters, with: impl Fn(u64, u64) -> u64
     let mut both = Counters {
         unkept: with(a.unkept, b.unkept),
         decisions: combine_decisions(&a.decisions, &b.decisions, &with),
+        arrivals: combine_decisions(&a.arrivals, &b.arrivals, &with),
+        repeated: with(a.repeated, b.repeated),
         ..Counters::default()
     };
     for hook in 0..HOOKS {

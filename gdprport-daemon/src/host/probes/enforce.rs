@@ -1,4 +1,4 @@
-//! The tables by which the kernel side decides connects: how large they are, and writing, activating and removing them.
+//! The tables by which the kernel side decides connections: how large they are, and writing, activating and removing them.
 //!
 //! Does not belong here: what is in them (`gdprport_core::enforce`), and which ports are decided
 //! ([`super::Probes::decide`]). A generation that is not active is read by nobody, so that it may be written and removed at leisure.

@@ -12,6 +12,7 @@ use aya::Ebpf;
 use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, RingBuf, SkStorage};
 use gdprport_common::{Checkpoint, Counters, ExecRecord, PortFlags, SocketOwner, SocketRole, TaskIdentity};
 
+use super::catalog::INGRESS;
 use super::combine::combine;
 use super::enforce::{self, EnforceMaps};
 use super::error::{LoadError, map_error};
@@ -170,6 +171,13 @@ impl Probes {
         &self.hooks
     }
 
+    /// Why connections that arrive are not decided; `None`: they are, where connects are.
+    #[must_use]
+    pub(crate) fn arrivals_pass(&self) -> Option<String> {
+        let hook = self.hooks.iter().find(|hook| hook.spec.program == INGRESS)?;
+        hook.missing.as_ref().map(|why| format!("{} is missing: {why}", hook.spec.name))
+    }
+
     /// Watches exactly these ports from now on. One that is decided stays so as long as it is watched.
     ///
     /// # Errors
@@ -181,12 +189,12 @@ impl Probes {
         self.switch(wanted, decided)
     }
 
-    /// The ports whose connects are decided, ascending.
+    /// The ports that are decided, ascending.
     pub(crate) fn decided(&self) -> &[u16] {
         &self.decided
     }
 
-    /// Decides connects to exactly these of the watched ports from now on, by what [`Self::enforce`] has in force.
+    /// Decides connections of exactly these of the watched ports from now on, by what [`Self::enforce`] has in force.
     ///
     /// # Errors
     /// As for [`Self::watch`].
@@ -214,7 +222,7 @@ impl Probes {
         Ok(())
     }
 
-    /// The tables by which connects are decided.
+    /// The tables by which connections are decided.
     #[must_use]
     pub(crate) const fn enforce(&mut self) -> &mut EnforceMaps {
         &mut self.enforce

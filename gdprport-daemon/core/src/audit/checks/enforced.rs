@@ -11,8 +11,8 @@ use crate::policy::Mode;
 use crate::verdict::ReasonId;
 
 /// `not-enforcing`: connections were made from here that no rule allows, on a port whose mode is "enforce", under the very policy
-/// that says so. What the kernel does not decide is none of it: what is accepted, the encryption, a volume; nor connects that failed,
-/// which those are that were denied.
+/// that says so. What the kernel does not decide is none of it: the encryption, a volume; nor what arrives, of which it does not
+/// know who will accept; nor connects that failed, which those are that were denied.
 ///
 /// Evidence: how many, and by which programs. Severity: `medium`: the policy is not what happens (Art. 32 GDPR).
 /// Not judged without a ledger.

@@ -5,6 +5,7 @@ mod found;
 mod listing;
 mod nat;
 mod reevaluate;
+mod refused;
 mod summed;
 mod undecided;
 mod untaken;

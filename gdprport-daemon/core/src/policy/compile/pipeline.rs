@@ -6,7 +6,6 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::outlined::outlined;
 use super::policy::{Policy, Times, catalog_only};
-use crate::model::Direction;
 use crate::policy::enforcement::{Enforcement, OnDaemonLoss, OnExisting, OnPosture};
 use crate::policy::merge::merge;
 use crate::policy::model::Model;
@@ -73,15 +72,6 @@ fn refuse_unbuilt(model: &Model, report: &mut Report<'_>) {
         ];
         for (_, key, help) in unbuilt.into_iter().filter(|(asked, ..)| *asked) {
             report.error(loc, format!("this version does not have `{key}` yet"), help.to_owned());
-        }
-        if declared.rules.iter().any(|rule| rule.direction.value == Direction::In) {
-            let message = format!(
-                "`mode = \"{mode}\"` decides connects that are made on this host; connections that are accepted here are \
-                 reported, and none is denied"
-            );
-            let help =
-                "set a mode where the clients run too, or have a firewall refuse other peers".to_owned();
-            report.warning(loc, message, help);
         }
     }
 }

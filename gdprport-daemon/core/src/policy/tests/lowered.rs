@@ -163,6 +163,45 @@ proptest! {
         }
     }
 
+    /// Who accepts is not known at a SYN: what is denied then is a violation whoever that is.
+    #[test]
+    fn what_arrives_is_denied_only_if_nobody_may_accept_it(
+        rules in rules(),
+        asked in asked(),
+        others in proptest::collection::vec(asked(), 1..8),
+        listed in any::<[bool; 2]>(),
+    ) {
+        let text = written(0, &rules);
+        let policy = with_mode(&text);
+        let asked = Asked { inward: true, withheld: false, ..asked };
+        let listed = Listed { executable: listed[0], cgroup: listed[1] };
+        let interpreter = interpreter(&named(&policy, &asked), &known(&asked, listed));
+        let listener = caller(attributed(&asked));
+        let found = interpreter.arriving(5432, ip(asked.peer), listener, BOOT_NS);
+        let decision = found.expect("the port is decided").decision;
+        let of = |process: Option<Process>| {
+            let asked = Asked { process, ..asked.clone() };
+            said(&with_facts(&policy, &asked, |policy, facts| policy.evaluate(facts, time(NOW))))
+        };
+        let by_listener = of(asked.process.clone());
+        match decision {
+            Decision::Allowed => prop_assert_eq!(by_listener, Decision::Allowed, "{:?}\n{}", asked, text),
+            Decision::Denied => {
+                let accept = others.into_iter().map(|other| other.process).chain([None, asked.process.clone()]);
+                for process in accept {
+                    prop_assert_eq!(of(process.clone()), Decision::Denied, "{:?} {:?}\n{}", process, asked, text);
+                }
+            }
+            // Some process may, and the listener is not proven to be it.
+            Decision::Unknown => {
+                let all = knows_all(&asked, listed);
+                prop_assert!(!all || by_listener != Decision::Allowed, "{asked:?}\n{text}");
+                let is_translated = matches!(asked.nat, Behind::Address(_));
+                prop_assert!(is_translated || of(None) == Decision::Unknown, "{asked:?}\n{text}");
+            }
+        }
+    }
+
     #[test]
     fn declarations_that_share_a_number_are_kept_apart(
         here in (proptest::option::of(rules()), 0..3_usize),

@@ -1,5 +1,7 @@
 //! What the kernel side makes of real connects by the tables of a policy, compared with the interpreter of the same tables.
 
+mod arriving;
+mod attempt;
 mod decided;
 mod kept;
 mod programs;

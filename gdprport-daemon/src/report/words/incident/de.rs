@@ -50,7 +50,7 @@ pub(super) const WORDS: IncidentWords = IncidentWords {
     listening: "Beobachtet",
     still_open: "offen",
     rules_then: "Damals geltende Regeln",
-    rules_about: "Was die Richtlinien jener Zeit erlaubten. gdprport meldet, was nicht erlaubt ist; es verweigert nur Verbindungsaufbauten dieses Rechners, an Ports mit `mode = \"enforce\"`.",
+    rules_about: "Was die Richtlinien jener Zeit erlaubten. gdprport meldet, was nicht erlaubt ist; es verweigert Verbindungen nur an Ports mit `mode = \"enforce\"`.",
     no_policies: "Das Ledger kennt keine Richtlinie dieser Zeit.",
     no_policy_then: "keine Richtlinie: Nichts war deklariert",
     text_unknown: "nur als Prüfsumme bekannt: Was sie erlaubte, ist nicht bekannt",

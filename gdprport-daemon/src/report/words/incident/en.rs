@@ -50,7 +50,7 @@ pub(super) const WORDS: IncidentWords = IncidentWords {
     listening: "Seen",
     still_open: "open",
     rules_then: "Rules in force then",
-    rules_about: "What the policies of that time allowed. gdprport reports what is not allowed; it denies only connects from this host, on ports with `mode = \"enforce\"`.",
+    rules_about: "What the policies of that time allowed. gdprport reports what is not allowed; it denies connections only on ports with `mode = \"enforce\"`.",
     no_policies: "The ledger knows no policy of this time.",
     no_policy_then: "no policy: nothing was declared",
     text_unknown: "known by its digest only: what it allowed is not known",

@@ -50,7 +50,7 @@ pub(super) const WORDS: IncidentWords = IncidentWords {
     listening: "Observé",
     still_open: "ouvert",
     rules_then: "Règles alors en vigueur",
-    rules_about: "Ce que les politiques d’alors autorisaient. gdprport signale ce qui n’est pas autorisé. Il ne refuse que des connexions sortantes de cet hôte, aux ports avec `mode = \"enforce\"`.",
+    rules_about: "Ce que les politiques d’alors autorisaient. gdprport signale ce qui n’est pas autorisé. Il ne refuse de connexions qu’aux ports avec `mode = \"enforce\"`.",
     no_policies: "Le ledger ne connaît aucune politique de cette période.",
     no_policy_then: "aucune politique\u{a0}: rien n’était déclaré",
     text_unknown: "connue seulement par son empreinte\u{a0}: ce qu’elle autorisait n’est pas connu",

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use gdprport_common::{EXE_UNKNOWN, EXE_WITHHELD, EnforceExe};
+use gdprport_common::{ENFORCE_FOREVER, EXE_UNKNOWN, EXE_WITHHELD, EnforceExe, EnforceRule};
 use gdprport_core::enforce::{Caller, Decided, Decision};
 use gdprport_core::model::Direction;
 use gdprport_tests::need;
@@ -194,7 +194,8 @@ async fn a_rule_ends_at_its_time_by_itself() {
     let text = scene.policy("enforce", &rule(0, "\"any\"", "", "until = 2099-01-01\n"));
     let mut tables = scene.tables(&text, &[]);
     let end_ns = boottime_ns() + 1_000_000_000;
-    tables.rules.iter_mut().for_each(|(_, rule)| rule.allows_until = end_ns);
+    let ends = |rule: &EnforceRule| rule.allows_until != ENFORCE_FOREVER;
+    tables.rules.iter_mut().filter(|(_, rule)| ends(rule)).for_each(|(_, rule)| rule.allows_until = end_ns);
     scene.enforce(tables);
     let call = Address::new(ip("127.0.0.1"), scene.port);
     let who = Who { unit: 0, uid: 1001, exe, netns: None };

@@ -74,8 +74,14 @@ impl Scene {
         Ok(Self { probes, ring, port, units, generation: 0, current: Tables::default() })
     }
 
-    /// A policy of the port in this mode with these rules.
+    /// A policy of the port in this mode with these rules, which lets in whoever may connect.
     pub(super) fn policy(&self, mode: &str, rules: &str) -> String {
+        const ANYBODY: &str = "[[port.allow]]\nrole = \"in\"\ndirection = \"in\"\npeers = [\"any\"]\n";
+        self.of_rules(mode, &format!("{rules}{ANYBODY}"))
+    }
+
+    /// A policy of the port in this mode with these rules alone.
+    pub(super) fn of_rules(&self, mode: &str, rules: &str) -> String {
         format!("version = 1\n[[port]]\nname = \"db\"\nport = {}\nmode = \"{mode}\"\n{rules}", self.port)
     }
 
@@ -121,10 +127,11 @@ impl Scene {
     }
 
     pub(super) fn decisions(&self) -> EnforceTally {
-        let tally = self.probes.counters().expect("readable").decisions;
-        let EnforceTally { asked, left, allowed, unknown, would_deny, denied, unsettled } = tally;
-        assert_eq!(asked, left + allowed + unknown + would_deny + denied + unsettled, "{tally:?}");
-        tally
+        lawful(self.probes.counters().expect("readable").decisions)
+    }
+
+    pub(super) fn arrivals(&self) -> EnforceTally {
+        lawful(self.probes.counters().expect("readable").arrivals)
     }
 
     /// Makes connects in a process of its own. The kernel side takes it for one that executed `exe`.
@@ -132,6 +139,12 @@ impl Scene {
         let child = Child::fork(self, who, work);
         child.results()
     }
+}
+
+fn lawful(tally: EnforceTally) -> EnforceTally {
+    let EnforceTally { asked, left, allowed, unknown, would_deny, denied, unsettled } = tally;
+    assert_eq!(asked, left + allowed + unknown + would_deny + denied + unsettled, "{tally:?}");
+    tally
 }
 
 /// This kernel's release.
@@ -274,6 +287,11 @@ impl Address {
 
     fn as_ptr(&self) -> *const libc::sockaddr {
         (&raw const self.raw).cast()
+    }
+
+    /// The family, and what a call takes.
+    pub(super) fn parts(&self) -> (i32, *const libc::sockaddr, libc::socklen_t) {
+        (self.family, self.as_ptr(), self.len)
     }
 
     /// Connects once, from this address if there is one, and closes the socket.
