@@ -8,7 +8,7 @@
 use super::promises::{Kind, Promise};
 
 /// By file: at least one of each file that runs in a plain machine.
-const CORE: [(&str, &[&str]); 22] = [
+const CORE: [(&str, &[&str]); 23] = [
     // Every field of a task, in the order of the kernel's own structs; accept by fexit, by io_uring and of a passed socket.
     (
         "ownership",
@@ -112,6 +112,7 @@ const CORE: [(&str, &[&str]); 22] = [
             "a_killed_daemon_with_pins_still_denies_and_an_end_does_not",
         ],
     ),
+    ("enforce_in", &["a_strangers_syn_over_veth_never_reaches_the_server"]),
 ];
 
 /// Whether a promise is in the core.
