@@ -44,6 +44,23 @@ pub const ENFORCE_DENY: u8 = 2;
 pub const ENFORCE_DENY_UNKNOWN: u8 = 4;
 /// In [`EnforcePeer::flags`]: the peer may belong to another declaration, so that nothing is known.
 pub const ENFORCE_OPEN: u8 = 8;
+/// In [`EnforcePeer::flags`]: nothing is decided while no daemon renews its lease (`on_daemon_loss = "allow"`).
+pub const ENFORCE_LOST_PASSES: u8 = 16;
+/// In [`EnforcePeer::flags`]: nothing is allowed while none does ("deny").
+pub const ENFORCE_LOST_DENIES: u8 = 32;
+
+/// The port of name services. One on the loopback is never denied: without it nothing on a host works, also what would put it right.
+pub const NAME_SERVICE: u16 = 53;
+
+/// Key of connects that are never denied: of this user to this port.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct EnforceOwnKey {
+    /// The real user id.
+    pub uid: u32,
+    /// The TCP port, host byte order.
+    pub port: u32,
+}
 
 /// In [`EnforceExe::state`]: not known.
 pub const EXE_UNKNOWN: u32 = 0;
@@ -236,6 +253,8 @@ mod user {
     // SAFETY: as above.
     unsafe impl aya::Pod for super::EnforcePortKey {}
     // SAFETY: as above.
+    unsafe impl aya::Pod for super::EnforceOwnKey {}
+    // SAFETY: as above.
     unsafe impl aya::Pod for super::EnforcePort {}
     // SAFETY: as above.
     unsafe impl aya::Pod for super::EnforcePeer {}
@@ -252,6 +271,7 @@ mod user {
 }
 
 const _: () = {
+    assert!(size_of::<EnforceOwnKey>() == 8);
     assert!(size_of::<EnforcePortKey>() == 8 && size_of::<EnforcePort>() == 8);
     assert!(size_of::<EnforcePeerKey>() == 28 && size_of::<EnforcePeer>() == 12);
     assert!(size_of::<EnforceStepsKey>() == 8 && size_of::<EnforceSteps>() == 72);

@@ -24,10 +24,11 @@ pub use checkpoint::{CHECKPOINT_MAGIC, Checkpoint};
 pub use counters::{Counters, HOOKS, Hook, HookCounters};
 pub use enforce::{
     CLASS_FIRST, CLASS_UNKNOWN, CLASS_UNLISTED, CLASS_WITHHELD, ENFORCE_CGROUP, ENFORCE_DENY,
-    ENFORCE_DENY_UNKNOWN, ENFORCE_EXE, ENFORCE_FOREVER, ENFORCE_GID, ENFORCE_OPEN, ENFORCE_PARTS,
-    ENFORCE_STEPS, ENFORCE_STEPS_CHAIN, ENFORCE_UID, ENFORCE_WARN, EXE_PATH, EXE_UNKNOWN, EXE_WITHHELD,
-    EnforceClassKey, EnforceExe, EnforceInForce, EnforcePeer, EnforcePeerKey, EnforcePort, EnforcePortKey,
-    EnforceRule, EnforceRuleKey, EnforceStep, EnforceSteps, EnforceStepsKey, EnforceTally,
+    ENFORCE_DENY_UNKNOWN, ENFORCE_EXE, ENFORCE_FOREVER, ENFORCE_GID, ENFORCE_LOST_DENIES,
+    ENFORCE_LOST_PASSES, ENFORCE_OPEN, ENFORCE_PARTS, ENFORCE_STEPS, ENFORCE_STEPS_CHAIN, ENFORCE_UID,
+    ENFORCE_WARN, EXE_PATH, EXE_UNKNOWN, EXE_WITHHELD, EnforceClassKey, EnforceExe, EnforceInForce,
+    EnforceOwnKey, EnforcePeer, EnforcePeerKey, EnforcePort, EnforcePortKey, EnforceRule, EnforceRuleKey,
+    EnforceStep, EnforceSteps, EnforceStepsKey, EnforceTally, NAME_SERVICE,
 };
 pub use exec::{ExecHeader, ExecRecord, FILE_CAP, FileState, KernelOffsets, MountOwner};
 pub use overload::{

@@ -14,18 +14,18 @@ use aya_ebpf::bindings::{bpf_sock, bpf_sock_addr};
 use aya_ebpf::helpers::generated::{bpf_ktime_get_boot_ns, bpf_map_lookup_elem};
 use gdprport_common::{
     CLASS_UNKNOWN, CLASS_UNLISTED, CLASS_WITHHELD, ENFORCE_CGROUP, ENFORCE_DENY, ENFORCE_DENY_UNKNOWN,
-    ENFORCE_EXE, ENFORCE_GID, ENFORCE_OPEN, ENFORCE_PARTS, ENFORCE_STEPS, ENFORCE_STEPS_CHAIN, ENFORCE_UID,
-    ENFORCE_WARN, EXE_PATH, EXE_WITHHELD, EnforceClassKey, EnforcePeer, EnforcePeerKey, EnforcePortKey,
-    EnforceRuleKey, EnforceStepsKey, EnforceTally, SOCKET_DENIED, SOCKET_UNKNOWN, SOCKET_WOULD_DENY,
-    SocketOwner,
+    ENFORCE_EXE, ENFORCE_GID, ENFORCE_LOST_DENIES, ENFORCE_LOST_PASSES, ENFORCE_OPEN, ENFORCE_PARTS,
+    ENFORCE_STEPS, ENFORCE_STEPS_CHAIN, ENFORCE_UID, ENFORCE_WARN, EXE_PATH, EXE_WITHHELD, EnforceClassKey,
+    EnforceOwnKey, EnforcePeer, EnforcePeerKey, EnforcePortKey, EnforceRuleKey, EnforceStepsKey,
+    EnforceTally, NAME_SERVICE, SOCKET_DENIED, SOCKET_UNKNOWN, SOCKET_WOULD_DENY, SocketOwner,
 };
 
 use crate::call::{socket, user_address, user_port};
 use crate::count::add;
 use crate::flow::withheld_flags;
 use crate::maps::{
-    COUNTERS, ENFORCE_ACTIVE, ENFORCE_CLASSES, ENFORCE_PEERS, ENFORCE_PORTS, ENFORCE_RULES,
-    ENFORCE_STEP_LISTS, TASKS,
+    COUNTERS, ENFORCE_ACTIVE, ENFORCE_CLASSES, ENFORCE_LEASE, ENFORCE_OWN, ENFORCE_PEERS, ENFORCE_PORTS,
+    ENFORCE_RULES, ENFORCE_STEP_LISTS, TASKS,
 };
 
 /// How often a decision is made again because another generation became the active one meanwhile.
@@ -37,6 +37,9 @@ const ALLOWS: u32 = 1;
 const MAY_ALLOW: u32 = 2;
 /// One of these flags: it is decided.
 pub(crate) const DECIDES: u32 = (ENFORCE_WARN | ENFORCE_DENY) as u32;
+
+/// One of these flags: what becomes of it while no daemon is there is another decision.
+const LOST: u32 = (ENFORCE_LOST_PASSES | ENFORCE_LOST_DENIES) as u32;
 
 /// The classes of two parts of which nothing is known.
 const UNKNOWN_PAIR: u64 = (CLASS_UNKNOWN as u64) << 32 | CLASS_UNKNOWN as u64;
@@ -126,6 +129,9 @@ unsafe fn decide_family(ctx: *mut bpf_sock_addr, family: u8, caller: &Caller) ->
         }
         let number = user_port(ctx);
         let address = called(ctx, sk, family);
+        if number == u32::from(NAME_SERVICE) && is_loopback(&address) {
+            return left(tally);
+        }
         for _ in 0..ATTEMPTS {
             let mut found = Found::default();
             let asked = Asked { number, address, inward: false, decides: DECIDES };
@@ -133,6 +139,10 @@ unsafe fn decide_family(ctx: *mut bpf_sock_addr, family: u8, caller: &Caller) ->
             // Rows of a generation are removed only when it is no more the active one.
             let now = read_volatile(active).at(now_ns);
             if now == generation {
+                let denied = u32::from(SOCKET_DENIED | SOCKET_WOULD_DENY);
+                if found.flags & DECIDES != 0 && found.decision() & denied != 0 && is_own(caller, number) {
+                    return left(tally);
+                }
                 return settle(&found, tally);
             }
             generation = now;
@@ -263,6 +273,13 @@ pub(crate) fn look(generation: u32, asked: &Asked, caller: &Caller, now_ns: u64,
     if flags & asked.decides == 0 {
         return;
     }
+    if flags & LOST != 0 && is_lost(now_ns) {
+        if flags & u32::from(ENFORCE_LOST_PASSES) == 0 {
+            // No rule is asked.
+            found.flags = flags & !u32::from(ENFORCE_OPEN);
+        }
+        return;
+    }
     let [exe, uid, gid, cgroup] = classes(generation, parts, caller).map(u64::from);
     let (exe_uid, gid_cgroup) = (exe << 32 | uid, gid << 32 | cgroup);
     let mut says = 0;
@@ -293,6 +310,29 @@ pub(crate) fn look(generation: u32, asked: &Asked, caller: &Caller, now_ns: u64,
     }
     found.flags = flags;
     found.says = says;
+}
+
+/// Whether no daemon keeps the tables current.
+#[inline(always)]
+fn is_lost(now_ns: u64) -> bool {
+    let Some(lease) = ENFORCE_LEASE.get_ptr(0) else { return false };
+    // SAFETY: a map value, of one word.
+    let until_ns = unsafe { read_volatile(lease) };
+    until_ns != 0 && now_ns >= until_ns
+}
+
+/// Whether it is a connect of the daemon's own deliverer to a receiver's port.
+#[inline(always)]
+fn is_own(caller: &Caller, port: u32) -> bool {
+    let uid = (caller.ids >> 32) as u32;
+    caller.who >> 1 != 0 && ENFORCE_OWN.get_ptr(&EnforceOwnKey { uid, port }).is_some()
+}
+
+/// 127.0.0.0/8, of IPv4 the mapped one, or `::1`.
+#[inline(always)]
+fn is_loopback(address: &[u32; 4]) -> bool {
+    let v4 = address[2] == MAPPED && address[3].to_ne_bytes()[0] == 127;
+    address[0] | address[1] == 0 && (v4 || address[2] == 0 && address[3] == 1_u32.to_be())
 }
 
 /// The longest prefix that has the address.

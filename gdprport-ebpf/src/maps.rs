@@ -11,9 +11,9 @@ use aya_ebpf::macros::{btf_map, map};
 use aya_ebpf::maps::lpm_trie::LpmTrie;
 use aya_ebpf::maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf};
 use gdprport_common::{
-    Checkpoint, Counters, EnforceClassKey, EnforceExe, EnforceInForce, EnforcePeer, EnforcePort,
-    EnforcePortKey, EnforceRule, EnforceRuleKey, EnforceSteps, EnforceStepsKey, ExecRecord, MptcpOwner,
-    OverloadGroup, OverloadKey, PORTS as PORT_COUNT, PortFlags, SocketOwner, TaskIdentity,
+    Checkpoint, Counters, EnforceClassKey, EnforceExe, EnforceInForce, EnforceOwnKey, EnforcePeer,
+    EnforcePort, EnforcePortKey, EnforceRule, EnforceRuleKey, EnforceSteps, EnforceStepsKey, ExecRecord,
+    MptcpOwner, OverloadGroup, OverloadKey, PORTS as PORT_COUNT, PortFlags, SocketOwner, TaskIdentity,
 };
 
 use crate::segment::EarlySegment;
@@ -82,6 +82,14 @@ pub(crate) static HANDOVER: Array<Checkpoint> = Array::with_max_entries(1, 0);
 /// The generation of the tables that decisions read.
 #[map]
 pub(crate) static ENFORCE_ACTIVE: Array<EnforceInForce> = Array::with_max_entries(1, 0);
+
+/// Until when there is a daemon, in nanoseconds of `CLOCK_BOOTTIME`: it writes another time each second. 0: nobody asks.
+#[map]
+pub(crate) static ENFORCE_LEASE: Array<u64> = Array::with_max_entries(1, 0);
+
+/// Connects of the daemon's own deliverer, which are never denied.
+#[map]
+pub(crate) static ENFORCE_OWN: HashMap<EnforceOwnKey, u32> = HashMap::with_max_entries(64, BPF_F_NO_PREALLOC);
 
 /// The key of fingerprints, which is not 0 once a daemon has set it.
 #[map]

@@ -24,6 +24,7 @@ pub(crate) use crate::host::configuration::ConfigError;
 pub(crate) use gdprport_core::sensor::{Privacy as PrivacyConfig, Subject};
 
 use super::policy::Trust;
+use super::presence::OwnSinks;
 use crate::host::configuration;
 use crate::host::confine::Sandbox;
 use crate::host::containers::Places;
@@ -68,8 +69,8 @@ pub(crate) struct Config {
     undecided_bytes: Option<usize>,
     /// Whether there is a receiver on the network.
     sinks: bool,
-    /// The sinks, by name and TCP port.
-    sink_ports: Vec<(Arc<str>, u16)>,
+    /// Where the deliverer connects to.
+    own_sinks: OwnSinks,
 }
 
 /// What the daemon needs before the first flow, in bytes: its own pages, the kernel side's maps (which are charged to
@@ -145,7 +146,7 @@ impl Config {
         match configuration::read(path, trust == Trust::Anyone)? {
             Some(source) => {
                 // What is wrong with a sink is the deliverer's to say.
-                let sinks = Delivery::parse(source.clone()).unwrap_or_default().sinks;
+                let Delivery { sinks, settings, .. } = Delivery::parse(source.clone()).unwrap_or_default();
                 let ports = |sink: &Sink| {
                     sink.target
                         .tcp_ports()
@@ -153,9 +154,12 @@ impl Config {
                         .map(|port| (Arc::clone(&sink.name), port))
                         .collect::<Vec<_>>()
                 };
-                let sink_ports = sinks.iter().flat_map(ports).collect();
+                let mut ports: Vec<_> = sinks.iter().flat_map(ports).collect();
+                let state = settings.state();
+                ports.extend(settings.timestamps.map(|stamps| ("timestamps".into(), stamps.http.url.port())));
+                let own_sinks = OwnSinks { ports, state };
                 let config = Sensor::parse(source).map(Self::of).map_err(ConfigError::Invalid)?;
-                Ok(Self { sink_ports, ..config })
+                Ok(Self { own_sinks, ..config })
             }
             None => Ok(Self::default()),
         }
@@ -205,14 +209,14 @@ impl Config {
             flows: number(limits.flows),
             undecided_bytes: number(limits.undecided_bytes),
             sinks: has_sinks,
-            sink_ports: Vec::new(),
+            own_sinks: OwnSinks::default(),
         }
     }
 
-    /// The sinks of the deliverer, by name and TCP port.
+    /// Where the deliverer connects to.
     #[must_use]
-    pub(crate) fn sink_ports(&self) -> &[(Arc<str>, u16)] {
-        &self.sink_ports
+    pub(crate) const fn own_sinks(&self) -> &OwnSinks {
+        &self.own_sinks
     }
 
     /// Sizes of the kernel side's maps.

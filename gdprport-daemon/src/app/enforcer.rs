@@ -17,6 +17,7 @@ use gdprport_core::policy::{ActivePolicy, DnsNames, Policy};
 use jiff::Timestamp;
 
 use super::monitor::Monitor;
+use super::presence::{OwnSinks, Presence};
 use crate::control::api::{Decisions, EnforcementStatus};
 use crate::host::brake::{Brake, Pulled};
 use crate::host::clock::boottime_ns;
@@ -70,8 +71,7 @@ pub(super) struct Enforcer {
     /// Values that found no room.
     unlisted: u64,
     seconds: u32,
-    /// The deliverer's sinks, by name and TCP port.
-    sinks: Vec<(Arc<str>, u16)>,
+    presence: Presence,
 }
 
 /// Why no tables are in force.
@@ -119,13 +119,13 @@ const fn decided(tally: EnforceTally) -> Decisions {
 }
 
 impl Enforcer {
-    /// One that has nothing decided yet. `sinks`: the deliverer's, by name and TCP port.
+    /// One that has nothing decided yet. `sinks`: whose connects are never denied.
     #[must_use]
-    pub(super) fn new(brake: Brake, sinks: &[(Arc<str>, u16)]) -> Self {
+    pub(super) fn new(brake: Brake, sinks: OwnSinks) -> Self {
         Self {
             brake,
             pulled: None,
-            sinks: sinks.to_vec(),
+            presence: Presence::new(sinks),
             trial_ns: None,
             grown: None,
             error: None,
@@ -190,6 +190,10 @@ impl Enforcer {
             return;
         }
         self.seconds = self.seconds.wrapping_add(1);
+        let look = self.seconds.is_multiple_of(NAT_EVERY);
+        if let Err(error) = self.presence.show(monitor.evidence.kernel.enforce(), boottime_ns(), look) {
+            tracing::error!(%error, "connections may be decided as if there were no daemon");
+        }
         if self.brake.pulled() != self.pulled {
             return self.make(monitor);
         }
@@ -225,18 +229,12 @@ impl Enforcer {
             error: self.error.clone(),
             translates: self.translates,
             unlisted: self.unlisted,
-            sinks: self.decided_sinks(policy).cloned().collect(),
+            sinks: self.presence.sinks.to(&with_modes(policy).collect()).cloned().collect(),
             arrivals_pass: kernel.arrivals_pass(),
             decisions: decided(counters.decisions),
             arrivals: decided(counters.arrivals),
             repeated: counters.repeated,
         })
-    }
-
-    /// Sinks whose port has a mode: unless a rule allows the deliverer, its events do not leave.
-    fn decided_sinks<'a>(&'a self, policy: &'a Policy) -> impl Iterator<Item = &'a Arc<str>> {
-        let decided: BTreeSet<u16> = with_modes(policy).collect();
-        self.sinks.iter().filter(move |(_, port)| decided.contains(port)).map(|(name, _)| name)
     }
 
     /// Makes tables of what is known now, and puts them in force.
@@ -266,10 +264,11 @@ impl Enforcer {
         }
         match done {
             Ok(()) => {
-                for sink in self.decided_sinks(monitor.active_policy.policy()) {
+                for sink in self.presence.sinks.to(&with_modes(monitor.active_policy.policy()).collect()) {
                     tracing::warn!(
                         %sink,
-                        "the policy decides connections of the port of this sink: see that a rule allows gdprport-deliver"
+                        "the policy decides connects to the port of this sink: the deliverer's are not denied, and are \
+                         violations until a rule allows them"
                     );
                 }
                 if self.error.take().is_some() {
@@ -301,6 +300,7 @@ impl Enforcer {
         let generation = maps.next()?;
         let (tables, grown) = lower(&monitor.active_policy, &known, clock, maps.fingerprint(), generation)?;
         maps.write(&tables)?;
+        self.presence.show(maps, clock.boot_ns, true)?;
         self.activate(generation, monitor)?;
         if self.trial_ns.is_some() {
             ports.extend_from_slice(monitor.evidence.kernel.decided());

@@ -25,6 +25,7 @@ mod names_thread;
 mod options;
 mod overload;
 mod policy;
+mod presence;
 mod privacy;
 mod proof;
 mod reader;

@@ -105,7 +105,7 @@ pub(crate) fn run(mut options: RunOptions) -> Result<(), RunError> {
         watch_ports(&mut monitor.evidence.kernel, monitor.active_policy.policy())?;
         let coverage = Coverage::new(&monitor, session.started, options.config.intervals.coverage);
         startup::number_processes(&mut monitor);
-        let mut enforcer = Enforcer::new(options.brake, options.config.sink_ports());
+        let mut enforcer = Enforcer::new(options.brake, options.config.own_sinks().clone());
         enforcer.begin(&mut monitor);
         let limits = options.config.tally_limits(memory);
         let keeper = Keeper::begin(ledger, limits, loaded.sources, &session, &mut monitor);

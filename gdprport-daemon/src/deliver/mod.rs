@@ -44,7 +44,7 @@ pub(crate) use line::{bounded, one_line};
 pub use measured::Sent;
 pub(crate) use message::Message;
 pub(crate) use probe::probe;
-pub(crate) use run::{DeliverError, DeliverOptions, STATE, run, this_host};
+pub(crate) use run::{DeliverError, DeliverOptions, run, this_host};
 pub(crate) use secret::seal;
 pub(crate) use stamps::DIRECTORY as STAMPS;
 pub(crate) use transport::{ANSWER_MAX, Failure, Limits, Outcome, Refused, Sending, Transport};

@@ -39,9 +39,6 @@ use crate::host::lock::{Lock, LockError, flock};
 use crate::host::notify;
 use crate::sink::spool::SpoolSettings;
 
-/// Where cursors are, unless it is said otherwise.
-pub(crate) const STATE: &str = "/var/lib/gdprport-deliver";
-
 /// Threads that read the spool, write cursors and ask the resolver for names; one that is not needed ends. A lookup without an
 /// answer keeps its thread until the resolver's own timeouts are over, half a minute and more: with few threads, the names of
 /// some sinks would hold up all of them. The unit's `TasksMax=` is above it.
@@ -145,7 +142,7 @@ impl Deliverer {
         let delivery = config::load(&options.config, options.any_owner)?;
         let host = this_host()?;
         let settings = &delivery.settings;
-        let state = options.state.clone().or_else(|| settings.state.clone()).unwrap_or_else(|| STATE.into());
+        let state = options.state.clone().unwrap_or_else(|| settings.state());
         let of_state = |source| DeliverError::State { path: state.clone(), source };
         let lock = lock(&state)?;
         let cursors = directory(&state, "cursors").map_err(of_state)?;

@@ -45,8 +45,10 @@ pub(super) fn enforcement(
         add("no room", Tone::Warn, &what);
     }
     if !sinks.is_empty() {
-        let what =
-            format!("the ports of {} are decided: see that a rule allows gdprport-deliver", sinks.join(", "));
+        let what = format!(
+            "the ports of {} are decided: not denied to gdprport-deliver, and violations without a rule",
+            sinks.join(", ")
+        );
         add("sinks", Tone::Warn, &what);
     }
     if let Some(why) = arrivals_pass {
@@ -120,6 +122,12 @@ mod tests {
         ] {
             assert!(shown.contains(part), "{part}: {shown}");
         }
+        let why = Some("cgroup_skb/ingress is missing: refused".to_owned());
+        let lacking = EnforcementStatus { arrivals_pass: why, ..status.clone() };
+        let shown = enforcement(Some(&lacking), &[], &screen);
+        assert!(shown.contains("not decided, and passes: cgroup_skb/ingress is missing"), "{shown}");
+        let defects: Vec<String> = lacking.defects().collect();
+        assert!(defects.iter().any(|defect| defect.contains("what arrives is not decided")), "{defects:?}");
         let broken = EnforcementStatus { error: Some("too many rules".to_owned()), ..status };
         let shown = enforcement(Some(&broken), &[], &screen);
         assert!(shown.contains("nothing is denied") && shown.contains("too many rules"), "{shown}");

@@ -49,6 +49,17 @@ pub struct Settings {
     pub timestamps: Option<TimestampSettings>,
 }
 
+impl Settings {
+    /// Where it notes that, unless it is said otherwise.
+    pub const STATE: &str = "/var/lib/gdprport-deliver";
+
+    /// The directory in which it notes how far each sink is.
+    #[must_use]
+    pub fn state(&self) -> PathBuf {
+        self.state.clone().unwrap_or_else(|| Self::STATE.into())
+    }
+}
+
 /// What the deliverer needs of the sensor's `[spool]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SpoolPlace {

@@ -2,14 +2,15 @@
 //!
 //! The maps of the kernel are hash tables here; no step is left out or put together.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use gdprport_common::{
     CLASS_UNKNOWN, CLASS_UNLISTED, CLASS_WITHHELD, ENFORCE_CGROUP, ENFORCE_DENY, ENFORCE_DENY_UNKNOWN,
-    ENFORCE_EXE, ENFORCE_GID, ENFORCE_OPEN, ENFORCE_PARTS, ENFORCE_STEPS_CHAIN, ENFORCE_UID, ENFORCE_WARN,
-    EnforceClassKey, EnforcePeer, EnforcePeerKey, EnforcePort, EnforcePortKey, EnforceRule, EnforceRuleKey,
-    EnforceSteps, EnforceStepsKey,
+    ENFORCE_EXE, ENFORCE_GID, ENFORCE_LOST_DENIES, ENFORCE_LOST_PASSES, ENFORCE_OPEN, ENFORCE_PARTS,
+    ENFORCE_STEPS_CHAIN, ENFORCE_UID, ENFORCE_WARN, EnforceClassKey, EnforceOwnKey, EnforcePeer,
+    EnforcePeerKey, EnforcePort, EnforcePortKey, EnforceRule, EnforceRuleKey, EnforceSteps, EnforceStepsKey,
+    NAME_SERVICE,
 };
 
 use super::tables::Tables;
@@ -75,6 +76,10 @@ pub struct Decided {
 pub struct Interpreter {
     /// The generation that decisions read.
     active: u32,
+    /// No daemon keeps the tables current.
+    is_lost: bool,
+    /// Connects that are never denied.
+    own: HashSet<EnforceOwnKey>,
     ports: HashMap<EnforcePortKey, EnforcePort>,
     peers: HashMap<EnforcePeerKey, EnforcePeer>,
     steps: HashMap<EnforceStepsKey, EnforceSteps>,
@@ -95,6 +100,16 @@ impl Interpreter {
     /// Lets decisions read this generation from now on.
     pub const fn activate(&mut self, generation: u32) {
         self.active = generation;
+    }
+
+    /// A daemon keeps the tables current, or none does any more.
+    pub const fn lose(&mut self, is_lost: bool) {
+        self.is_lost = is_lost;
+    }
+
+    /// Connects of this user to this port are never denied.
+    pub fn exempt(&mut self, uid: u32, port: u16) {
+        self.own.insert(EnforceOwnKey { uid, port: port.into() });
     }
 
     /// Removes the rows of a generation that no decision reads any more.
@@ -128,6 +143,12 @@ impl Interpreter {
         now_ns: u64,
     ) -> Option<Decided> {
         let generation = self.active;
+        let outward = direction == Direction::Out;
+        if outward && number == NAME_SERVICE && peer.to_canonical().is_loopback() {
+            return None;
+        }
+        let key = |uid| EnforceOwnKey { uid, port: number.into() };
+        let is_own = outward && matches!(caller, Caller::Process { uid, .. } if self.own.contains(&key(uid)));
         let port = self.ports.get(&EnforcePortKey { generation, number: number.into() })?;
         let group = match direction {
             Direction::In => port.accepted,
@@ -136,6 +157,13 @@ impl Interpreter {
         let peer = self.longest(generation, group, peer)?;
         if peer.flags & (ENFORCE_WARN | ENFORCE_DENY) == 0 {
             return None;
+        }
+        let passes = peer.flags & ENFORCE_DENY == 0;
+        if self.is_lost && peer.flags & (ENFORCE_LOST_PASSES | ENFORCE_LOST_DENIES) != 0 {
+            // No rule is asked.
+            let (decision, denies) = (Decision::Denied, true);
+            let is_left = peer.flags & ENFORCE_LOST_PASSES != 0 || is_own;
+            return (!is_left).then_some(Decided { decision, denies, passes, declaration: peer.declaration });
         }
         let classes = self.classes(generation, peer.parts, caller);
         let (mut allows_until, mut unknown_until) = (0, 0);
@@ -177,7 +205,9 @@ impl Interpreter {
             Decision::Unknown => peer.flags & ENFORCE_DENY_UNKNOWN != 0,
             Decision::Denied => true,
         };
-        let passes = peer.flags & ENFORCE_DENY == 0;
+        if denies && is_own {
+            return None;
+        }
         Some(Decided { decision, denies, passes, declaration: peer.declaration })
     }
 

@@ -3,8 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 
 use gdprport_common::{
-    ENFORCE_DENY, ENFORCE_DENY_UNKNOWN, ENFORCE_OPEN, ENFORCE_STEPS, ENFORCE_STEPS_CHAIN, ENFORCE_WARN,
-    EnforcePeer, EnforcePeerKey, EnforcePort, EnforceStep, EnforceSteps, EnforceStepsKey,
+    ENFORCE_DENY, ENFORCE_DENY_UNKNOWN, ENFORCE_LOST_DENIES, ENFORCE_LOST_PASSES, ENFORCE_OPEN,
+    ENFORCE_STEPS, ENFORCE_STEPS_CHAIN, ENFORCE_WARN, EnforcePeer, EnforcePeerKey, EnforcePort, EnforceStep,
+    EnforceSteps, EnforceStepsKey,
 };
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
@@ -13,8 +14,8 @@ use super::rules::{Buckets, Reach};
 use super::tables::{PEERS_MAX, STEPS_MAX, TooLarge};
 use crate::model::{Direction, Endpoint};
 use crate::policy::{
-    ActivePolicy, CompiledSite, DnsNames, Enforcement, Facts, ItemId, Mode, OnUnknown, PeerIndex, PortClaim,
-    Resolution,
+    ActivePolicy, CompiledSite, DnsNames, Enforcement, Facts, ItemId, Mode, OnDaemonLoss, OnUnknown,
+    PeerIndex, PortClaim, Resolution,
 };
 
 /// Most steps of one peer.
@@ -216,9 +217,14 @@ const fn flags(enforcement: Enforcement) -> u8 {
         OnUnknown::Allow => 0,
         OnUnknown::Deny => ENFORCE_DENY_UNKNOWN,
     };
+    let lost = match enforcement.on_daemon_loss {
+        OnDaemonLoss::Allow => ENFORCE_LOST_PASSES,
+        OnDaemonLoss::Keep => 0,
+        OnDaemonLoss::Deny => ENFORCE_LOST_DENIES,
+    };
     match enforcement.mode {
         Mode::Observe => 0,
-        Mode::Warn => ENFORCE_WARN | unknown,
-        Mode::Enforce => ENFORCE_DENY | unknown,
+        Mode::Warn => ENFORCE_WARN | unknown | lost,
+        Mode::Enforce => ENFORCE_DENY | unknown | lost,
     }
 }

@@ -7,9 +7,9 @@ use aya::Ebpf;
 use aya::maps::lpm_trie::LpmTrie;
 use aya::maps::{Array, HashMap, MapData};
 use gdprport_common::{
-    EXE_PATH, EXE_UNKNOWN, EXE_WITHHELD, EnforceClassKey, EnforceExe, EnforceInForce, EnforcePeer,
-    EnforcePort, EnforcePortKey, EnforceRule, EnforceRuleKey, EnforceSteps, EnforceStepsKey, ExecRecord,
-    FileState, MountOwner,
+    EXE_PATH, EXE_UNKNOWN, EXE_WITHHELD, EnforceClassKey, EnforceExe, EnforceInForce, EnforceOwnKey,
+    EnforcePeer, EnforcePort, EnforcePortKey, EnforceRule, EnforceRuleKey, EnforceSteps, EnforceStepsKey,
+    ExecRecord, FileState, MountOwner,
 };
 use gdprport_core::enforce::{Fingerprint, Tables};
 
@@ -19,6 +19,11 @@ use super::room::{CLASSES, PEERS, PORTS, RULES, STEPS};
 
 pub(super) const ACTIVE: &str = "ENFORCE_ACTIVE";
 const KEY: &str = "ENFORCE_KEY";
+const LEASE: &str = "ENFORCE_LEASE";
+const OWN: &str = "ENFORCE_OWN";
+
+/// How long the daemon counts as there after it has said so, which it does each second; ns. A host under load may let it wait.
+const LEASE_NS: u64 = 10_000_000_000;
 
 /// The tables in the kernel. They are pinned with the other maps: what is in force stays so without the daemon.
 pub(crate) struct EnforceMaps {
@@ -28,6 +33,8 @@ pub(crate) struct EnforceMaps {
     steps: Table<HashMap<MapData, EnforceStepsKey, EnforceSteps>>,
     classes: Table<HashMap<MapData, EnforceClassKey, u32>>,
     rules: Table<HashMap<MapData, EnforceRuleKey, EnforceRule>>,
+    lease: Array<MapData, u64>,
+    own: Table<HashMap<MapData, EnforceOwnKey, u32>>,
     fingerprint: Fingerprint,
 }
 
@@ -46,6 +53,8 @@ impl EnforceMaps {
             steps: Table::take(object, STEPS)?,
             classes: Table::take(object, CLASSES)?,
             rules: Table::take(object, RULES)?,
+            lease: array(object, LEASE)?,
+            own: Table::take(object, OWN)?,
             fingerprint: Fingerprint::new(key),
         })
     }
@@ -124,6 +133,25 @@ impl EnforceMaps {
         // The time first: what is read half written is the one before, in whatever place it stands.
         self.put(EnforceInForce { generation: before.at(now_ns), then, until_ns })?;
         self.put(EnforceInForce { generation, then, until_ns })
+    }
+
+    /// Says that there is a daemon, for ten seconds from `now_ns` (`CLOCK_BOOTTIME`). Ports whose `on_daemon_loss` is not "keep" are
+    /// decided otherwise after that.
+    ///
+    /// # Errors
+    /// If the map cannot be written.
+    pub(crate) fn renew(&mut self, now_ns: u64) -> Result<(), LoadError> {
+        self.lease.set(0, now_ns + LEASE_NS, 0).map_err(|e| map_error(LEASE, &e))
+    }
+
+    /// Connects of these users to these ports, and no others, are never denied.
+    ///
+    /// # Errors
+    /// If there is no room, or the map cannot be written.
+    pub(crate) fn exempt(&mut self, own: &[EnforceOwnKey]) -> Result<(), EnforceError> {
+        self.own.remove_others(|key| !own.contains(key))?;
+        self.own.fits(own.len())?;
+        Ok(self.own.insert(&own.iter().map(|key| (*key, 0)).collect::<Vec<_>>())?)
     }
 
     fn put(&mut self, in_force: EnforceInForce) -> Result<(), LoadError> {

@@ -92,8 +92,8 @@ fn verify(args: &VerifyArgs, json: bool, out: &mut Output) -> anyhow::Result<Exi
 
 /// Where this host's deliverer keeps timestamps.
 fn stamps_place() -> PathBuf {
-    let configured = deliver::load(deliver::CONFIG.as_ref(), true).ok().and_then(|read| read.settings.state);
-    configured.unwrap_or_else(|| deliver::STATE.into()).join(deliver::STAMPS)
+    let read = deliver::load(deliver::CONFIG.as_ref(), true).ok();
+    read.map(|read| read.settings).unwrap_or_default().state().join(deliver::STAMPS)
 }
 
 /// A bar of as many entries as the checkpoint says, unverified. It draws nothing where standard error is no terminal.

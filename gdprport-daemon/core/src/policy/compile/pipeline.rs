@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::outlined::outlined;
 use super::policy::{Policy, Times, catalog_only};
-use crate::policy::enforcement::{Enforcement, OnDaemonLoss, OnExisting, OnPosture};
+use crate::policy::enforcement::{Enforcement, OnExisting, OnPosture};
 use crate::policy::merge::merge;
 use crate::policy::model::Model;
 use crate::policy::outline::Outline;
@@ -51,7 +51,7 @@ pub fn outline(sources: &[Source]) -> Result<(Outline, Policy), Problems> {
 /// What this version does not do about connections is never accepted and ignored.
 fn refuse_unbuilt(model: &Model, report: &mut Report<'_>) {
     for declared in &model.declarations {
-        let Enforcement { mode, existing, posture, on_daemon_loss, .. } = declared.enforcement;
+        let Enforcement { mode, existing, posture, .. } = declared.enforcement;
         let Some(loc) = declared.mode.filter(|_| !mode.is_observe()) else { continue };
         let unbuilt = [
             (
@@ -63,11 +63,6 @@ fn refuse_unbuilt(model: &Model, report: &mut Report<'_>) {
                 posture != OnPosture::Report,
                 format!("posture = \"{posture}\""),
                 "what is not encrypted as demanded is reported; write \"report\" or remove the key",
-            ),
-            (
-                on_daemon_loss != OnDaemonLoss::Keep,
-                format!("on_daemon_loss = \"{on_daemon_loss}\""),
-                "with pins the last decision stands, without them nothing is denied; write \"keep\" or remove the key",
             ),
         ];
         for (_, key, help) in unbuilt.into_iter().filter(|(asked, ..)| *asked) {

@@ -30,8 +30,6 @@ fn errors(keys: &str) -> String {
 #[rstest]
 #[case::existing("existing = \"reset\"", "write \"keep\"")]
 #[case::posture("posture = \"reset\"", "write \"report\"")]
-#[case::fail_open("on_daemon_loss = \"allow\"", "write \"keep\"")]
-#[case::fail_closed("on_daemon_loss = \"deny\"", "write \"keep\"")]
 fn what_no_kernel_does_yet_is_refused(#[case] key: &str, #[case] help: &str) {
     for mode in ["warn", "enforce"] {
         let errors = errors(&format!("mode = \"{mode}\"\nenforce = {{ {key} }}"));

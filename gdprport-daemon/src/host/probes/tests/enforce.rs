@@ -4,6 +4,7 @@ mod arriving;
 mod attempt;
 mod decided;
 mod kept;
+mod lost;
 mod programs;
 mod reported;
 mod scene;

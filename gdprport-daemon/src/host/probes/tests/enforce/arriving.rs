@@ -79,6 +79,7 @@ fn listening(scene: &mut Scene, who: &Who<'_>) -> Child {
     let child = Child::fork(scene, who, |_| {
         let listener = listen(&at);
         let _ = go.write(&[u8::from(listener >= 0)]);
+        leave_all_but(listener);
         serve(listener);
     });
     drop(go);
@@ -86,6 +87,17 @@ fn listening(scene: &mut Scene, who: &Who<'_>) -> Child {
     ready.read_exact(&mut done).expect("it listens");
     assert_eq!(done, [1]);
     child
+}
+
+/// Closes what a process inherited beside this descriptor: the lock of another test's pins must not outlive that test here.
+fn leave_all_but(listener: i32) {
+    let listener = u32::try_from(listener).unwrap_or(3);
+    for (first, last) in [(3, listener.saturating_sub(1)), (listener + 1, u32::MAX)] {
+        if first <= last {
+            // SAFETY: the process makes system calls only from now on. Before Linux 5.9 they stay open.
+            unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
+        }
+    }
 }
 
 /// The records of ends that were called.

@@ -307,6 +307,10 @@ impl Address {
             let linger = libc::linger { l_onoff: 1, l_linger: 0 };
             let size = size_of_val(&linger) as libc::socklen_t;
             libc::setsockopt(raw, libc::SOL_SOCKET, libc::SO_LINGER, (&raw const linger).cast(), size);
+            // Where what arrives is denied, nobody answers: the connect was let out, which is what is asked.
+            let wait = libc::timeval { tv_sec: 0, tv_usec: 100_000 };
+            let size = size_of_val(&wait) as libc::socklen_t;
+            libc::setsockopt(raw, libc::SOL_SOCKET, libc::SO_SNDTIMEO, (&raw const wait).cast(), size);
             if let Some(from) = from
                 && libc::bind(raw, from.as_ptr(), from.len) != 0
             {
