@@ -14,6 +14,7 @@ pub(crate) mod confine;
 pub(crate) mod conntrack;
 pub(crate) mod containers;
 pub(crate) mod destroy;
+pub(crate) mod ending;
 mod file;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod hostile;

@@ -6,6 +6,7 @@
 
 mod counts;
 mod dump;
+mod end;
 mod error;
 mod fetch;
 mod in_use;
@@ -18,6 +19,7 @@ mod tests;
 
 pub(crate) use counts::TcpCounts;
 pub use dump::read_replies;
+pub(crate) use end::{EndError, Ender, Target};
 #[cfg(test)]
 pub(crate) use fetch::FetchError;
 pub(crate) use fetch::fetch;
@@ -30,5 +32,6 @@ pub use row::{Head, Rows};
 #[cfg(any(test, fuzzing))]
 pub(in crate::host) fn hostile(bytes: &[u8]) {
     let _ = query::read_counts(bytes);
+    let _ = end::read_status(bytes);
     let _ = in_use::parse(&String::from_utf8_lossy(bytes), "TCP:");
 }
