@@ -21,7 +21,10 @@ pub struct PortCounters {
     pub opened: u64,
     /// Flows that have ended.
     pub closed: u64,
-    /// Of these, those whose beginning was not known: lost, evicted, or before the daemon.
+    /// Of these, those that were ended because the policy denies them (`existing` and `posture = "reset"`).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub ended: u64,
+    /// Of `closed`, those whose beginning was not known: lost, evicted, or before the daemon.
     #[serde(default)]
     pub opening_missed: u64,
     /// Flows that were removed because the table was full.
@@ -71,6 +74,7 @@ impl PortCounters {
             ChangeKind::Opened => self.opened += 1,
             ChangeKind::Closed => {
                 self.closed += 1;
+                self.ended += u64::from(change.flow.outcome == Outcome::EndedByPolicy);
                 self.opening_missed += u64::from(change.was.is_none());
             }
             ChangeKind::Failed => {
@@ -141,6 +145,7 @@ impl PortCounters {
         let Self {
             opened,
             closed,
+            ended,
             opening_missed,
             evicted,
             unwatched,
@@ -162,6 +167,7 @@ impl PortCounters {
         for (sum, more) in [
             (&mut self.opened, opened),
             (&mut self.closed, closed),
+            (&mut self.ended, ended),
             (&mut self.opening_missed, opening_missed),
             (&mut self.evicted, evicted),
             (&mut self.unwatched, unwatched),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::monitor::Comes;
 use super::reload::{Asker, LoadOutcome, Read, Why};
 use super::run::Daemon;
 use super::trial::{Asked, Terms, Trial};
@@ -32,17 +33,26 @@ impl Daemon {
         if outcome.is_ok() {
             self.keeper.before_reload(&mut self.monitor, now);
         }
+        let comes = match why {
+            Why::Files => Comes::ToStay,
+            Why::Trial(_) => Comes::OnTrial,
+            Why::Reverted => Comes::Back,
+        };
         let outcome = self.policy.reload(outcome, why, &mut self.monitor, now);
+        let mut existing = None;
         match &outcome {
             // Ports that were not watched before have flows and listeners of which nothing is known yet.
             Ok(()) => {
                 let trial_ns = self.policy.trial.as_ref().map(Trial::until_ns);
                 self.enforcer.policy_changed(trial_ns, &mut self.monitor);
+                // Those that the kernel has let pass until now are among them, and none of them can be made again.
+                self.reader.read_all(&mut self.monitor);
+                existing = self.monitor.end_existing(comes, now);
                 self.reconciler.request_resync();
             }
             Err(error) => tracing::error!("the policy was not applied, the old one stays active\n{error}"),
         }
-        self.policy.reply(outcome.err(), &self.monitor)
+        ReloadReply { existing, ..self.policy.reply(outcome.err(), &self.monitor) }
     }
 
     /// Has a policy compiled, to be put in force and taken back by itself.

@@ -87,6 +87,7 @@ pub(crate) fn examine(running: Option<&Running>) -> DoctorReport {
     checks.push(tracefs_check());
     checks.push(bpffs_check());
     checks.push(conntrack_check());
+    checks.push(privileges::endings());
     checks.extend(events_check(running.map(|running| &*running.sinks)));
     let (config, broken) = match running {
         Some(_) => (Config::default(), None),

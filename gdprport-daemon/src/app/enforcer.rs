@@ -219,18 +219,15 @@ impl Enforcer {
 
     /// What is in force; `None`: the policy asks for nothing.
     #[must_use]
-    pub(super) fn status(
-        &self,
-        policy: &Policy,
-        kernel: &Probes,
-        counters: &Counters,
-    ) -> Option<EnforcementStatus> {
+    pub(super) fn status(&self, monitor: &Monitor<Probes>, counters: &Counters) -> Option<EnforcementStatus> {
+        let policy = monitor.active_policy.policy();
         has_modes(policy).then(|| EnforcementStatus {
             error: self.error.clone(),
             translates: self.translates,
             unlisted: self.unlisted,
             sinks: self.presence.sinks.to(&with_modes(policy).collect()).cloned().collect(),
-            arrivals_pass: kernel.arrivals_pass(),
+            endings: monitor.resets.status(),
+            arrivals_pass: monitor.evidence.kernel.arrivals_pass(),
             decisions: decided(counters.decisions),
             arrivals: decided(counters.arrivals),
             repeated: counters.repeated,
@@ -246,7 +243,7 @@ impl Enforcer {
             if let Err(error) = self.leave_nothing(monitor) {
                 tracing::error!(%error, "what was decided before this policy may still be");
             }
-            return;
+            return monitor.decided(false);
         }
         self.pulled = self.brake.pulled();
         let mut done = match &self.pulled {
@@ -284,6 +281,7 @@ impl Enforcer {
                 }
             }
         }
+        monitor.decided(self.error.is_none());
     }
 
     fn put_in_force(&mut self, monitor: &mut Monitor<Probes>) -> Result<(), NotInForce> {

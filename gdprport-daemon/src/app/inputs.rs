@@ -14,6 +14,7 @@ use super::reload::Read;
 use super::signals::{SignalAction, Signals};
 use crate::control::handle::{Inbox, Request};
 use crate::host::conntrack::Answered;
+use crate::host::ending::Done;
 
 /// All that the loop reacts to, apart from records.
 pub(super) enum Input {
@@ -33,6 +34,8 @@ pub(super) enum Input {
     Judge,
     /// How flows are translated by the host.
     Translated(Vec<Answered>),
+    /// What became of connections that were to be ended.
+    Ended(Vec<Done>),
     /// The ledger has compared an audit with the one before.
     Recorded(Recorded),
     /// A second has passed.
@@ -53,6 +56,7 @@ pub(super) struct Inputs {
     /// Notified when names of containers have come.
     pub named: Arc<Notify>,
     pub translations: mpsc::Receiver<Vec<Answered>>,
+    pub ended: mpsc::Receiver<Vec<Done>>,
     pub recorded: mpsc::Receiver<Recorded>,
     pub every_second: Interval,
     pub poll: Interval,

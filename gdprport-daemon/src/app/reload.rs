@@ -241,7 +241,7 @@ impl PolicyState {
     #[must_use]
     pub(super) fn refused(&self, why: String) -> ReloadReply {
         let digest = self.in_force.policy.digest().to_owned();
-        ReloadReply { applied: false, digest, problems: why, warnings: String::new() }
+        ReloadReply::new(false, digest, why)
     }
 
     /// The reply to who asked for a reload.
@@ -261,6 +261,7 @@ impl PolicyState {
             digest: policy.digest().to_owned(),
             problems: error.map(|error| error.to_string()).unwrap_or_default(),
             warnings: warnings.join("\n\n"),
+            existing: None,
         }
     }
 

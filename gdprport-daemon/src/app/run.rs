@@ -43,6 +43,7 @@ use crate::host::clock::{BootClock, HostId, boottime_ns};
 use crate::host::configured;
 use crate::host::confine;
 use crate::host::containers::Places;
+use crate::host::ending::Endings;
 use crate::host::memory;
 use crate::host::notify;
 use crate::host::probes::{self, LoadError, PinDirectory, Probes, Sizes};
@@ -101,7 +102,10 @@ pub(crate) fn run(mut options: RunOptions) -> Result<(), RunError> {
         let dns_resolver = DnsResolver::start(&asking, names, options.config.intervals.names, dns_to);
         let policy = PolicyState::new(loaded.clone(), dns_resolver, session.started);
         let (loads_to, loads) = mpsc::channel(1);
+        let (ended_to, ended) = mpsc::channel(16);
+        let endings = Endings::start(move |done| ended_to.blocking_send(done).is_ok());
         let mut monitor = Monitor::new(table, active, Evidence::new(resolver, probes), publisher);
+        monitor.end_by(endings.map_err(RunError::System)?);
         watch_ports(&mut monitor.evidence.kernel, monitor.active_policy.policy())?;
         let coverage = Coverage::new(&monitor, session.started, options.config.intervals.coverage);
         startup::number_processes(&mut monitor);
@@ -132,6 +136,7 @@ pub(crate) fn run(mut options: RunOptions) -> Result<(), RunError> {
                 findings,
                 named,
                 translations,
+                ended,
                 recorded,
                 every_second: every(Duration::from_secs(1)),
                 poll: every(POLL_EVERY),
@@ -230,6 +235,7 @@ impl Daemon {
             () = inputs.named.notified() => Input::Named,
             Some(brought) = overloads.brought() => Input::Counted(Box::new(brought)),
             Some(answers) = inputs.translations.recv() => Input::Translated(answers),
+            Some(done) = inputs.ended.recv() => Input::Ended(done),
             _ = inputs.every_second.tick() => Input::Second,
             _ = inputs.poll.tick() => Input::Poll,
             // The next slice comes when the runtime has polled everything else.
@@ -287,6 +293,10 @@ impl Daemon {
             }
             Input::Judge => self.overloads.judge(&mut self.monitor),
             Input::Translated(answers) => self.translations.answered(answers, &mut self.monitor),
+            Input::Ended(done) => {
+                let now = self.monitor.now();
+                self.monitor.apply(monitor::Input::Ended(done), now);
+            }
             Input::Recorded(recorded) => {
                 let now = self.monitor.now();
                 recorded.publish(&mut self.monitor.publisher, now);
@@ -363,9 +373,8 @@ impl Daemon {
 
     /// How connections are decided; `None`: the policy asks for nothing.
     fn enforcement(&self) -> Option<EnforcementStatus> {
-        let kernel = &self.monitor.evidence.kernel;
-        let counters = kernel.counters().unwrap_or_default();
-        self.enforcer.status(self.monitor.active_policy.policy(), kernel, &counters)
+        let counters = self.monitor.evidence.kernel.counters().unwrap_or_default();
+        self.enforcer.status(&self.monitor, &counters)
     }
 
     /// What is watched, in one line.

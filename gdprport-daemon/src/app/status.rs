@@ -74,11 +74,7 @@ impl Sources<'_> {
             hooks: hooks(probes),
             pins: pins(monitor),
             policy: policy_status(monitor, policy, now),
-            enforcement: enforcer.status(
-                monitor.active_policy.policy(),
-                probes,
-                &counters.unwrap_or_default(),
-            ),
+            enforcement: enforcer.status(monitor, &counters.unwrap_or_default()),
             ports: ports(monitor),
             volumes: volumes(monitor),
             coverage: CoverageStatus {

@@ -3,7 +3,7 @@
 //! Belongs here: finding the namespace, and the queue. How one connection is ended is `sockets`'; which ones are is the
 //! policy's.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,11 +22,13 @@ pub(crate) struct Wanted {
     pub(crate) target: Target,
     /// The cookie of its network namespace; 0 where the kernel does not say (before Linux 5.14).
     pub(crate) netns_cookie: u64,
+    /// Whose it is: its network namespace need not be looked for then. 0 if not known.
+    pub(crate) pid: u32,
 }
 
 /// What became of it.
 #[derive(Debug)]
-pub(crate) enum Outcome {
+pub enum Outcome {
     /// It was ended.
     Ended,
     /// It had ended before.
@@ -59,6 +61,13 @@ impl Endings {
         let work = move || serve(&proc, &inbox, &left, &deliver);
         std::thread::Builder::new().name("endings".to_owned()).spawn(work)?;
         Ok(Self { to, waiting })
+    }
+
+    /// One that ends nothing: what is handed over comes out.
+    #[cfg(test)]
+    pub(crate) fn in_name_only() -> (Self, Receiver<Vec<Wanted>>) {
+        let (to, inbox) = channel();
+        (Self { to, waiting: Arc::default() }, inbox)
     }
 
     /// Hands connections over; gives them back if too many wait, or the thread has ended.
@@ -99,6 +108,12 @@ fn end_all(proc: &Path, wanted: &[Wanted]) -> Vec<Done> {
     // Where the kernel does not say which namespace it is, it may be another one.
     let is_gone = |wanted: &&Wanted| matches!(done.get(&wanted.target.cookie), Some(Outcome::Gone));
     elsewhere.extend(here.iter().filter(|wanted| wanted.netns_cookie == 0).filter(is_gone));
+    for (cookie, outcome) in beside(proc, &elsewhere) {
+        done.insert(cookie, outcome);
+    }
+    elsewhere.retain(|wanted| {
+        wanted.netns_cookie == 0 || !matches!(done.get(&wanted.target.cookie), Some(Outcome::Ended))
+    });
     let mut whole = true;
     if !elsewhere.is_empty() {
         let work = || {
@@ -130,6 +145,27 @@ fn end_all(proc: &Path, wanted: &[Wanted]) -> Vec<Done> {
         (cookie, outcome)
     };
     wanted.iter().map(each).collect()
+}
+
+/// Processes by which a namespace is entered, before it is looked for.
+const TRIED: usize = 3;
+
+/// Ends those that are in the network namespace of their process: looking through all that a host has takes long.
+fn beside(proc: &Path, wanted: &[Wanted]) -> Vec<Done> {
+    let mut by_namespace: BTreeMap<u64, Vec<Wanted>> = BTreeMap::new();
+    for one in wanted.iter().filter(|wanted| wanted.netns_cookie != 0) {
+        by_namespace.entry(one.netns_cookie).or_default().push(*one);
+    }
+    let mut done = Vec::new();
+    for (cookie, wanted) in by_namespace {
+        let pids: BTreeSet<u32> = wanted.iter().map(|wanted| wanted.pid).filter(|pid| *pid != 0).collect();
+        // A process may have left it, or be another one by now.
+        let ends = || (current_cookie() == Some(cookie)).then(|| end_here(&wanted));
+        let tried = pids.into_iter().take(TRIED);
+        let entered = tried.filter_map(|pid| netns::of_process(proc, pid)?.run(ends).ok()?);
+        done.extend(entered.take(1).flatten());
+    }
+    done
 }
 
 /// Ends them in the caller's network namespace.
@@ -170,7 +206,7 @@ mod tests {
             local: plain(stream.local_addr().expect("connected")),
             peer: plain(stream.peer_addr().expect("connected")),
         };
-        Wanted { target, netns_cookie }
+        Wanted { target, netns_cookie, pid: 0 }
     }
 
     fn outcomes(wanted: &[Wanted]) -> Vec<Outcome> {
@@ -224,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_for_is_done_on_the_thread_and_more_is_given_back() {
+    fn what_is_asked_for_is_done_and_more_is_given_back() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
         let (client, server) = connection(&listener);
         let (to, done) = std::sync::mpsc::channel();

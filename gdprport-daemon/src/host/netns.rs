@@ -128,6 +128,12 @@ pub(crate) fn visit<T: Send>(
     Ok(out)
 }
 
+/// The network namespace that a process is in; `None` if that cannot be found out, or it is gone.
+pub(crate) fn of_process(proc: &Path, pid: u32) -> Option<OpenNs> {
+    let path = proc.join(format!("{pid}/ns/net"));
+    OpenNs::from_fd(open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?)
+}
+
 /// The inode number of the network namespace that the calling thread is in.
 pub(crate) fn own_inode() -> Option<u64> {
     inode_of(Path::new("/proc/thread-self/ns/net")).ok().flatten()

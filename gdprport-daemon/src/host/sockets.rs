@@ -19,7 +19,7 @@ mod tests;
 
 pub(crate) use counts::TcpCounts;
 pub use dump::read_replies;
-pub(crate) use end::{EndError, Ender, Target};
+pub(crate) use end::{EndError, Ender, Target, can_end};
 #[cfg(test)]
 pub(crate) use fetch::FetchError;
 pub(crate) use fetch::fetch;

@@ -262,6 +262,7 @@ fn counts(flow: &Flow, lasted_ms: Option<u64>) -> Option<Span> {
         | Outcome::TimedOut
         | Outcome::Denied
         | Outcome::DeniedByPolicy
+        | Outcome::EndedByPolicy
         | Outcome::Aborted
         | Outcome::Lost) => {
             counts.push(bad.to_string());

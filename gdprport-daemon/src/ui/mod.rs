@@ -21,6 +21,7 @@ mod lines;
 mod map;
 mod past;
 mod problems;
+mod reloaded;
 mod replay;
 mod scan;
 mod screen;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::coverage::coverage;
 use super::doctor::hooks;
-use super::format::{bytes, clean, counted, counts, duration, moment, shares};
+use super::format::{bytes, counted, counts, duration, moment, shares};
 use super::ledger::ledger;
 use super::screen::Screen;
 use super::spool::spool;
@@ -15,9 +15,7 @@ use super::status_policy::policy;
 use super::table::{Cell, Column, fact, table, tied_items, title, wrap};
 use super::tone::Tone;
 use super::volumes::volumes;
-use crate::control::api::{
-    Health, HealthState, Pins, PolicySource, PortStatus, ReloadReply, SinkStatus, StatusReply,
-};
+use crate::control::api::{Health, HealthState, Pins, PolicySource, PortStatus, SinkStatus, StatusReply};
 use gdprport_core::counters::ContainerCounters;
 use gdprport_core::privacy::{Applied, AppliedPeers, AppliedUsers};
 
@@ -255,18 +253,6 @@ fn sinks(sinks: &[SinkStatus], screen: &Screen) -> String {
         })
         .collect();
     text.push_str(&indent(&table(&SINKS, &rows, screen.width.saturating_sub(2))));
-    text
-}
-
-/// The outcome of a reload: every problem, or that it is applied.
-pub(super) fn reload(reply: &ReloadReply) -> String {
-    let mut text = String::new();
-    for line in reply.problems.lines().chain(reply.warnings.lines()) {
-        text.push_str(&format!("{}\n", clean(line)));
-    }
-    let (tone, outcome) =
-        if reply.applied { (Tone::Good, "applied") } else { (Tone::Bad, "refused; still in force is") };
-    text.push_str(&format!("{} {}\n", tone.paint(outcome), clean(&reply.digest)));
     text
 }
 

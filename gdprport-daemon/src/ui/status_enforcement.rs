@@ -6,7 +6,7 @@ use super::format::{counted, thousands};
 use super::screen::Screen;
 use super::table::{fact, title};
 use super::tone::Tone;
-use crate::control::api::{Decisions, EnforcementStatus, PortStatus};
+use crate::control::api::{Decisions, EndingStatus, EnforcementStatus, PortStatus};
 
 /// How connections are decided; nothing if no port asks for it. `ports`: those with a mode, each with the last number of its range.
 pub(super) fn enforcement(
@@ -21,6 +21,7 @@ pub(super) fn enforcement(
         unlisted,
         sinks,
         arrivals_pass,
+        endings,
         decisions,
         arrivals,
         repeated,
@@ -60,16 +61,22 @@ pub(super) fn enforcement(
         arrived.push_str(&format!(" ({} came again)", counted(*repeated, "SYN")));
     }
     add("arriving", Tone::Plain, &arrived);
+    if let Some((tone, what)) = ended(endings) {
+        add("ended", tone, &what);
+    }
     for (port, last) in ports {
         let numbers =
             if port.number == *last { port.number.to_string() } else { format!("{}-{last}", port.number) };
         let mode = port.mode;
         let counters = &port.counters;
-        let counts = format!(
+        let mut counts = format!(
             "{mode} on {numbers}: {} denied, {} would be denied",
             thousands(counters.denied),
             thousands(counters.would_deny)
         );
+        if counters.ended > 0 {
+            counts.push_str(&format!(", {} ended", thousands(counters.ended)));
+        }
         add(&port.name, Tone::Plain, &counts);
     }
     text
@@ -91,6 +98,29 @@ fn decided(decisions: &Decisions, what: &str) -> String {
         }
     }
     text
+}
+
+/// What became of connections that were to be ended; `None`: there were none.
+fn ended(endings: &EndingStatus) -> Option<(Tone, String)> {
+    let EndingStatus { asked, ended, gone, failed, going_on, error, unable } = endings;
+    if let Some(why) = unable {
+        return Some((Tone::Bad, format!("nothing can be: {why}")));
+    }
+    let mut text = format!(
+        "{} were to be: {} ended, {} had ended before",
+        counted(*asked, "connection"),
+        thousands(*ended),
+        thousands(*gone)
+    );
+    if *failed > 0 {
+        let why = error.as_deref().unwrap_or("it is not known why");
+        text.push_str(&format!(
+            ", {} failed, of which {} are open ({why})",
+            thousands(*failed),
+            thousands(*going_on)
+        ));
+    }
+    (*asked > 0).then_some((if *going_on > 0 { Tone::Bad } else { Tone::Plain }, text))
 }
 
 #[cfg(test)]
@@ -128,6 +158,17 @@ mod tests {
         assert!(shown.contains("not decided, and passes: cgroup_skb/ingress is missing"), "{shown}");
         let defects: Vec<String> = lacking.defects().collect();
         assert!(defects.iter().any(|defect| defect.contains("what arrives is not decided")), "{defects:?}");
+        assert!(!shown.contains("to be: "), "{shown}");
+        let endings =
+            EndingStatus { asked: 12, ended: 9, gone: 2, failed: 1, going_on: 1, ..EndingStatus::default() };
+        let status = EnforcementStatus { endings, ..status };
+        let shown = enforcement(Some(&status), &[], &screen);
+        assert!(
+            shown.contains("12 connections were to be: 9 ended, 2 had ended before, 1 failed"),
+            "{shown}"
+        );
+        let defects: Vec<_> = status.defects().collect();
+        assert!(defects.iter().any(|text| text.contains("1 connection could not be ended")), "{defects:?}");
         let broken = EnforcementStatus { error: Some("too many rules".to_owned()), ..status };
         let shown = enforcement(Some(&broken), &[], &screen);
         assert!(shown.contains("nothing is denied") && shown.contains("too many rules"), "{shown}");

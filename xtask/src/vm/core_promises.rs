@@ -8,7 +8,7 @@
 use super::promises::{Kind, Promise};
 
 /// By file: at least one of each file that runs in a plain machine.
-const CORE: [(&str, &[&str]); 23] = [
+const CORE: [(&str, &[&str]); 24] = [
     // Every field of a task, in the order of the kernel's own structs; accept by fexit, by io_uring and of a passed socket.
     (
         "ownership",
@@ -113,6 +113,13 @@ const CORE: [(&str, &[&str]); 23] = [
         ],
     ),
     ("enforce_in", &["a_strangers_syn_over_veth_never_reaches_the_server"]),
+    (
+        "enforce_reset",
+        &[
+            "a_reload_ends_what_the_rules_deny_now_and_nothing_else",
+            "a_connection_in_plaintext_is_ended_and_reported",
+        ],
+    ),
 ];
 
 /// Whether a promise is in the core.

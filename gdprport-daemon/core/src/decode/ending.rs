@@ -23,6 +23,8 @@ pub struct ConnectionEnd {
     pub since_ns: u64,
     /// How it ended.
     pub outcome: Outcome,
+    /// Somebody on this host had the kernel abort it (`SOCK_DESTROY`).
+    pub aborted: bool,
     /// Its opening was counted in a group of the kernel side, because the ring buffer was nearly full; there was no record
     /// of it.
     pub grouped: bool,
@@ -47,6 +49,10 @@ pub(super) mod tcp {
 
 /// Error numbers of include/uapi/asm-generic/errno.h.
 mod errno {
+    /// A socket that was open when somebody had it destroyed (`tcp_diag_destroy`, net/ipv4/tcp_diag.c). Nothing else of TCP
+    /// leaves it.
+    pub(super) const ECONNABORTED: u8 = 103;
+
     /// TCP gave up: a retransmission, a keep-alive or a window probe was not answered, or not within the user timeout.
     const ETIMEDOUT: u8 = 110;
 
@@ -80,6 +86,7 @@ pub(super) fn failure(kind: RecordKind, record: &FlowRecord, tail: &FailTail) ->
         retransmits: u32::from(tail.retransmits),
         since_ns: record.time_ns.saturating_sub(u64::from(tail.elapsed_ms) * 1_000_000),
         outcome,
+        aborted: false,
         grouped: false,
     }
 }
@@ -105,6 +112,7 @@ pub(super) fn ending(record: &FlowRecord) -> ConnectionEnd {
             0 if our_fin_acked => Outcome::Closed,
             _ => Outcome::Reset,
         },
+        aborted: record.error == errno::ECONNABORTED,
         grouped: record.flags & FLAG_GROUPED != 0,
     }
 }

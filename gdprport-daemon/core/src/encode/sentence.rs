@@ -183,6 +183,9 @@ fn summary(event: &FlowSummary, text: &mut String) -> fmt::Result {
         ", {} events: {} opened, {} closed, {} failed, {} still open",
         summary.events, summary.opened, summary.closed, summary.failed, summary.updated
     )?;
+    if summary.ended > 0 {
+        write!(text, ", {} ended by the policy", summary.ended)?;
+    }
     if summary.denied > 0 {
         write!(text, ", {} denied by the policy", summary.denied)?;
     }

@@ -66,6 +66,10 @@ pub struct Summary {
     pub opened: u64,
     /// `flow.close` events.
     pub closed: u64,
+    /// Of `closed`, those of flows that were ended because the policy denies them (`ended-by-policy`). Not told apart where
+    /// there is an `overload`.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub ended: u64,
     /// `flow.fail` events.
     pub failed: u64,
     /// Of `failed`, those that the policy denied (`mode = "enforce"`). Not told apart where there is an

@@ -16,12 +16,25 @@ pub(super) struct Entry {
     pub(super) pending: bool,
     /// Its owner is as well known as it will be soon: it is reported as soon as nothing else is awaited.
     pub(super) owner_settled: bool,
+    /// Whether it is ended because the policy denies it.
+    pub(super) ending: Ending,
     /// The verdict as it was last reported.
     reported: Option<Standing>,
     /// The reasons that were reported since the flow violates the policy.
     reported_reasons: ReasonSet,
     /// Distinguishes this use of a cookie in the queues from an earlier one.
     pub(super) generation: u64,
+}
+
+/// Whether a flow is ended because the policy denies it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// Nobody has asked for it.
+    NotAsked,
+    /// It was asked for.
+    Asked,
+    /// The kernel has said that it was, at this time; boottime ns.
+    Done(u64),
 }
 
 impl Entry {
@@ -33,6 +46,7 @@ impl Entry {
             inspection,
             pending: true,
             owner_settled: false,
+            ending: Ending::NotAsked,
             reported: None,
             reported_reasons,
             generation,

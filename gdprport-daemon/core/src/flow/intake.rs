@@ -4,7 +4,7 @@ use gdprport_common::SocketRole;
 
 use super::change::{Change, ChangeKind};
 use super::context::Context;
-use super::entry::{Entry, judge};
+use super::entry::{Ending, Entry, judge};
 use super::postures::unseen;
 use super::table::Table;
 use super::translating::Ended;
@@ -12,7 +12,7 @@ use super::types::Flow;
 use super::undecided::Inspection;
 use crate::decode::{ConnectionEnd, ConnectionRecord, SocketEvent};
 use crate::identity::OwnerRef;
-use crate::model::{Direction, Nat};
+use crate::model::{Direction, Nat, Outcome};
 
 impl Table {
     /// Applies a record.
@@ -154,6 +154,9 @@ impl Table {
             flow.opened_ns = Some(end.since_ns);
         }
         end.apply(flow, event.time_ns);
+        if entry.ending != Ending::NotAsked && end.aborted {
+            flow.outcome = Outcome::EndedByPolicy;
+        }
         if !failed {
             entry.conclude_posture(&mut self.postures, cx);
         }

@@ -6,12 +6,13 @@
 //!
 //! Inside, each file uses only those before it: `types`, `change`, `context`, `found`, `last_counts`, `pairs`,
 //! `which_end`, `fast_open`, `connecting`, `postures`, `undecided`, `entry`, `translating`, `table`, and then the operations
-//! on the table (`answered`, `reevaluate`, `observed`, `payload`, `intake`).
+//! on the table (`answered`, `ending`, `reevaluate`, `observed`, `payload`, `intake`).
 
 mod answered;
 mod change;
 mod connecting;
 mod context;
+mod ending;
 mod entry;
 mod fast_open;
 mod found;

@@ -15,7 +15,7 @@ use foldhash::fast::RandomState;
 use super::change::{Change, ChangeKind, Removal};
 use super::connecting::Connecting;
 use super::context::Context;
-use super::entry::{Entry, judge};
+use super::entry::{Ending, Entry, judge};
 use super::fast_open::FastOpen;
 use super::found::Progress;
 use super::pairs::Pairs;
@@ -233,7 +233,9 @@ impl Table {
 
     /// Reports a flow as ended that is gone from the host without a record of its end.
     pub fn closed_unseen(&mut self, cookie: u64, now_ns: u64, cx: &mut impl Context, out: &mut Vec<Change>) {
-        self.counters.end_missed += u64::from(self.flows.contains_key(&cookie));
+        let is_known = |entry: &Entry| entry.flow.found && matches!(entry.ending, Ending::Done(_));
+        let missed = self.flows.get(&cookie).is_some_and(|entry| !is_known(entry));
+        self.counters.end_missed += u64::from(missed);
         self.closed_by_notice(cookie, (Progress::default(), Outcome::Lost), now_ns, cx, out);
     }
 
@@ -249,8 +251,10 @@ impl Table {
         self.report_opening(cookie, out);
         self.set_progress(cookie, last);
         let Some(mut entry) = self.remove(cookie) else { return };
-        entry.flow.ended_ns = Some(ended_ns);
-        entry.flow.outcome = outcome;
+        (entry.flow.ended_ns, entry.flow.outcome) = match entry.ending {
+            Ending::Done(at_ns) => (Some(at_ns), Outcome::EndedByPolicy),
+            Ending::NotAsked | Ending::Asked => (Some(ended_ns), outcome),
+        };
         entry.conclude_posture(&mut self.postures, cx);
         out.push(entry.last_change(ChangeKind::Closed));
     }

@@ -71,7 +71,7 @@ static UNJUDGED: LazyLock<Shared<Verdict>> =
 impl Flow {
     /// Whether it ended in a way that was seen, and by the kernel's counts neither side sent a byte of data.
     pub(super) const fn is_empty(&self) -> bool {
-        matches!(self.outcome, Outcome::Closed | Outcome::Reset)
+        matches!(self.outcome, Outcome::Closed | Outcome::Reset | Outcome::EndedByPolicy)
             && matches!((self.bytes_sent, self.bytes_received), (Some(0), Some(0)))
     }
 

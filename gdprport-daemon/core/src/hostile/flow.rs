@@ -87,6 +87,7 @@ pub fn flow(bytes: &[u8]) {
                     retransmits: 0,
                     since_ns: now,
                     outcome,
+                    aborted: outcome == Outcome::Reset,
                     grouped: outcome == Outcome::Reset,
                 };
                 let record = match outcome {

@@ -76,6 +76,9 @@ pub enum Outcome {
     /// The policy does not allow it, and its port has `mode = "enforce"`: a connect ended on this host before a packet left, or the
     /// SYN of another host did not reach the server.
     DeniedByPolicy,
+    /// An open flow was ended by the daemon, because the policy denies it and asks for that: `existing = "reset"` or
+    /// `posture = "reset"`.
+    EndedByPolicy,
     /// The connect was given up unanswered before its SYN was sent again: by the caller, or because an ICMP message reported
     /// that the peer or its port cannot be reached, as a rejecting firewall does. TCP does not show which.
     Aborted,
@@ -105,6 +108,7 @@ impl Outcome {
             Self::TimedOut => "timed-out",
             Self::Denied => "denied",
             Self::DeniedByPolicy => "denied-by-policy",
+            Self::EndedByPolicy => "ended-by-policy",
             Self::Aborted => "aborted",
             Self::Lost => "lost",
         }

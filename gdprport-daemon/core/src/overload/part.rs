@@ -193,7 +193,12 @@ fn began_alone(end: Option<&ConnectionEnd>, direction: Direction) -> OverloadCou
             Outcome::Denied | Outcome::DeniedByPolicy => (counts.failed, counts.denied) = (1, 1),
             // Of a connection that was established the SYN is acknowledged.
             Outcome::TimedOut if direction == Direction::Out && end.acked == 0 => counts.failed = 1,
-            Outcome::Established | Outcome::Closed | Outcome::Reset | Outcome::TimedOut | Outcome::Lost => {}
+            Outcome::Established
+            | Outcome::Closed
+            | Outcome::Reset
+            | Outcome::EndedByPolicy
+            | Outcome::TimedOut
+            | Outcome::Lost => {}
         },
     }
     counts

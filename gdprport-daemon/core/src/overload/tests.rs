@@ -205,6 +205,7 @@ fn an_end_alone_is_no_stranger_again() {
         retransmits: 0,
         since_ns: 3,
         outcome: Outcome::Closed,
+        aborted: false,
         grouped: true,
     });
     let (rest, one) = parts(&group, &mut World::new(false));
@@ -239,6 +240,7 @@ proptest! {
             retransmits: 0,
             since_ns: 0,
             outcome: outcomes[outcome],
+            aborted: false,
             grouped: false,
         });
         let [opened, failed, denied, closed, sent, received] = sums.map(|sum| u64::from(sum) + 1);

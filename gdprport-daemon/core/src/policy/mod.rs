@@ -34,8 +34,8 @@ pub use difference::{Difference, Effect, What, difference};
 pub use dns_names::{DnsNames, Resolution};
 pub use enforcement::{Enforcement, Mode, OnDaemonLoss, OnExisting, OnPosture, OnUnknown};
 pub use evaluate::{
-    ActivePolicy, Evaluation, ExplainedKey, ExplainedPort, ExplainedRule, Explanation, Facts, KeyFit,
-    Undecidable, UnresolvedHost,
+    ActivePolicy, Evaluation, Existing, ExplainedKey, ExplainedPort, ExplainedRule, Explanation, Facts,
+    KeyFit, Undecidable, UnresolvedHost,
 };
 pub use exception::About;
 pub use model::exactly;

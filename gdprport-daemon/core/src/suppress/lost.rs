@@ -332,6 +332,7 @@ fn summed(
             .fold(0, u64::saturating_add),
         opened,
         closed,
+        ended: 0,
         failed,
         denied: 0,
         would_deny: 0,

@@ -171,6 +171,7 @@ fn summed(
         events: [opened, closed, failed, violations, findings].into_iter().fold(0, u64::saturating_add),
         opened,
         closed,
+        ended: 0,
         failed,
         denied: 0,
         would_deny: 0,

@@ -12,6 +12,7 @@ pub(super) struct Tally {
     opened: u64,
     closed: u64,
     failed: u64,
+    ended: u64,
     denied: u64,
     would_deny: u64,
     updated: u64,
@@ -30,6 +31,7 @@ impl Tally {
             opened: 0,
             closed: 0,
             failed: 0,
+            ended: 0,
             denied: 0,
             would_deny: 0,
             updated: 0,
@@ -57,6 +59,7 @@ impl Tally {
             FlowKind::Fail => self.failed += 1,
             FlowKind::Close => {
                 self.closed += 1;
+                self.ended += u64::from(event.flow.outcome == Outcome::EndedByPolicy);
                 // Only here: the counts of an update are those of the flow so far and would be added twice.
                 self.bytes_sent = self.bytes_sent.saturating_add(event.flow.bytes_sent.unwrap_or(0));
                 self.bytes_received =
@@ -95,6 +98,7 @@ impl Tally {
             opened: self.opened,
             closed: self.closed,
             failed: self.failed,
+            ended: self.ended,
             denied: self.denied,
             would_deny: self.would_deny,
             updated: self.updated,

@@ -2,6 +2,7 @@
 
 use crate::control::api::{Check, CheckResult};
 use crate::host::confine::{self, Confined};
+use crate::host::sockets::{EndError, can_end};
 
 /// One check for each capability that is missing although the daemon starts without it.
 pub(super) fn less_seen(given: u64) -> impl Iterator<Item = Check> {
@@ -46,6 +47,25 @@ pub(super) fn sandbox(confined: Option<Confined>) -> Check {
         found: format!("{calls}; {files}"),
         remedy: None,
     }
+}
+
+/// Whether connections of other processes can be ended, tried on one that does not exist.
+pub(super) fn endings() -> Check {
+    let (result, found, remedy) = match can_end() {
+        Ok(()) => (
+            CheckResult::Ok,
+            "connections can be ended that a policy denies (`existing` and `posture` of [port.enforce])"
+                .to_owned(),
+            None,
+        ),
+        Err(error) => {
+            let cost = "`existing = \"reset\"` and `posture = \"reset\"` of a policy end nothing";
+            let remedy = matches!(error, EndError::Unsupported)
+                .then(|| "run a kernel with CONFIG_INET_DIAG_DESTROY, which distributions have".to_owned());
+            (CheckResult::Degraded, format!("{error}; {cost}"), remedy)
+        }
+    };
+    Check { id: "endings".to_owned(), result, found, remedy }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 mod accepted;
 mod counters;
 mod evidence;
+mod existing;
 mod flow_event;
 mod listeners;
 mod logged;
@@ -16,10 +17,12 @@ mod monitor;
 mod overload;
 mod policy;
 mod publish;
+mod resets;
 mod sums;
 mod volumes;
 
 pub use evidence::Evidence;
+pub(in crate::app) use existing::Comes;
 pub(super) use flow_event::{flow_object, peer_name};
 pub use monitor::{Input, Monitor};
 pub(crate) use monitor::{Polled, SeenListener, Unwatched};

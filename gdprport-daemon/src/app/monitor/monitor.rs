@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gdprport_core::decode::overload::OverloadGroup;
-use gdprport_core::decode::{DecodeError, Record};
+use gdprport_core::decode::{ConnectionRecord, DecodeError, Record};
 use gdprport_core::flow::{Change, ChangeKind, Flow, FoundFlow, LastCounts, Progress, Table};
 use gdprport_core::inventory::Seen;
 use gdprport_core::ledger::{Entry, Note, NoteKind, Tally};
@@ -20,9 +20,11 @@ use super::counters::Counters;
 use super::evidence::Evidence;
 use super::flow_event::peer_name;
 use super::publish::Publisher;
+use super::resets::Resets;
 use super::sums::{Evicted, Sums, of_evicted};
 use crate::host::clock::{BootClock, boottime_ns};
 use crate::host::destroy::DestroyNotice;
+use crate::host::ending::Done;
 use crate::host::process::TaskLookup;
 use crate::host::sockets::TcpCounts;
 use crate::host::unseen::Unseen;
@@ -46,6 +48,8 @@ pub enum Input<'a> {
     FoundListener(SeenListener),
     /// Sockets were destroyed that predate the daemon.
     Destroyed(&'a [DestroyNotice]),
+    /// What became of connections that were to be ended.
+    Ended(Vec<Done>),
     /// Sockets that were polled: how they stand.
     Polled(&'a Polled),
     /// Connections that the kernel side has counted together. Their sums are sent when all of a collection are judged.
@@ -114,6 +118,8 @@ pub struct Monitor<K> {
     pub(in crate::app) evicted: Evicted,
     /// What rules with a volume have moved; `None`: no rule has one.
     pub(in crate::app) volumes: Option<Volumes>,
+    /// Flows that are ended because the policy denies them.
+    pub(in crate::app) resets: Resets,
     /// When the run began, boottime ns.
     pub(super) began_ns: u64,
     /// Changes of the input under way; empty between inputs.
@@ -147,6 +153,7 @@ impl<K: TaskLookup> Monitor<K> {
             seen: None,
             sums: Sums::default(),
             evicted: Evicted::default(),
+            resets: Resets::default(),
             changes: Vec::new(),
         }
     }
@@ -226,6 +233,9 @@ impl<K: TaskLookup> Monitor<K> {
                             &mut evidence.context(active_policy, now).with(volumes),
                             changes,
                         );
+                        if let ConnectionRecord::Payload { cookie, .. } = record {
+                            self.resets.bytes_came(*cookie, flows, active_policy, now);
+                        }
                     }
                     Record::Identity(record) => return evidence.learn(record),
                     Record::Listener(record) => return self.listener(record, now),
@@ -253,7 +263,11 @@ impl<K: TaskLookup> Monitor<K> {
             Input::FoundFlow(found, now_ns) => {
                 let is_late = !found.predates_daemon && flows.get(found.cookie).is_none();
                 self.counters.found_late += u64::from(is_late);
+                let (cookie, is_older) = (found.cookie, found.predates_daemon);
                 flows.adopt(found, now_ns, &mut evidence.context(active_policy, now).with(volumes), changes);
+                if is_older {
+                    self.resets.found(cookie, flows, active_policy, now);
+                }
             }
             Input::FoundConnect(found) => flows.add_connecting(found),
             Input::FoundListener(found) => self.open_listener(found, None, now),
@@ -261,6 +275,7 @@ impl<K: TaskLookup> Monitor<K> {
                 self.close_listeners(notices.iter().map(|notice| notice.cookie), now);
                 self.destroyed(notices, now);
             }
+            Input::Ended(done) => self.resets.done(done, flows),
             Input::Polled(polled) => {
                 self.close_listeners(polled.gone.iter().copied(), now);
                 self.polled(polled, now);
@@ -323,6 +338,7 @@ impl<K: TaskLookup> Monitor<K> {
             sums,
             evicted,
             volumes,
+            resets,
             ..
         } = self;
         for mut change in changes.drain(..) {
@@ -339,6 +355,7 @@ impl<K: TaskLookup> Monitor<K> {
                 }
                 _ => None,
             };
+            resets.changed(&change, flows, active_policy, now);
             let name = peer_name(&change.flow, active_policy.names());
             // What was decided by true values stands above. What goes from here on leaves the daemon.
             publisher.show(&mut change.flow);

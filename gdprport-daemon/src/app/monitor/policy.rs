@@ -19,6 +19,7 @@ impl<K: TaskLookup> Monitor<K> {
     pub fn set_policy(&mut self, policy: Arc<Policy>, now: Timestamp) -> Unwatched {
         let flows = self.flows.retain(|flow| policy.port(flow.port()).is_some(), &mut self.changes);
         self.publish(now);
+        self.resets.policy_comes();
         let moved = self.leave_ports(&policy, now);
         let listeners = self.listeners.retain(|listener| policy.port(listener.local.port).is_some());
         self.counters.unwatched_listeners += listeners as u64;

@@ -3,5 +3,6 @@
 mod given_back;
 mod overload;
 mod picture;
+mod resets;
 mod truth;
 mod world;

@@ -244,6 +244,7 @@ fn end(acked: u64, received: u64, since_ns: u64, outcome: Outcome) -> Connection
         retransmits: 0,
         since_ns,
         outcome,
+        aborted: false,
         grouped: false,
     }
 }

@@ -330,6 +330,7 @@ fn ended(number: u64, since_ns: u64, outcome: Outcome) -> ConnectionEnd {
         retransmits: 0,
         since_ns,
         outcome,
+        aborted: false,
         grouped: false,
     }
 }

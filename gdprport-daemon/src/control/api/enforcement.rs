@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gdprport_core::figures::thousands;
+use gdprport_core::figures::{counted, thousands};
 use serde::{Deserialize, Serialize};
 
 /// How connections of the ports with a mode are decided.
@@ -24,6 +24,9 @@ pub(crate) struct EnforcementStatus {
     /// Why what arrives is not decided although connects are; absent: it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arrivals_pass: Option<String>,
+    /// What became of connections that were to be ended.
+    #[serde(default)]
+    pub endings: EndingStatus,
     /// What became of connects since the daemon started, or since one before it that it took over from.
     pub decisions: Decisions,
     /// The same of connections that arrive: when they are established, and of those that are denied when their SYN is.
@@ -32,6 +35,29 @@ pub(crate) struct EnforcementStatus {
     /// SYNs of attempts that were denied before, and came again. They are among nothing else.
     #[serde(default)]
     pub repeated: u64,
+}
+
+/// What became of connections that were to be ended because the policy denies them (`existing` and `posture = "reset"`):
+/// `asked = ended + gone + failed` and those under way.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct EndingStatus {
+    /// Connections that were to be ended.
+    pub asked: u64,
+    /// The kernel has ended them.
+    pub ended: u64,
+    /// They had ended before.
+    pub gone: u64,
+    /// They could not be ended.
+    pub failed: u64,
+    /// Of these, those that are open.
+    pub going_on: u64,
+    /// Why the last one failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// Why none can be ended, although the policy asks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unable: Option<String>,
 }
 
 /// What became of connections of ports with a mode: `asked = left + allowed + unknown + would_deny + denied + unsettled`.
@@ -74,6 +100,17 @@ impl EnforcementStatus {
         let passing = self.arrivals_pass.as_ref().filter(|_| decided);
         let passing = passing
             .map(|why| format!("not-enforcing in full: what arrives is not decided, and passes: {why}"));
-        [error, translated, unlisted, passing].into_iter().flatten()
+        let EndingStatus { going_on, error: why, unable, .. } = &self.endings;
+        let unable = unable.as_ref().map(|why| {
+            format!("not-enforcing in full: connections that the policy denies cannot be ended: {why}")
+        });
+        let failed = (*going_on > 0).then(|| {
+            format!(
+                "not-enforcing in full: {} could not be ended: {}",
+                counted(*going_on, "connection"),
+                why.as_deref().unwrap_or("it is not known why")
+            )
+        });
+        [error, translated, unlisted, passing, unable, failed].into_iter().flatten()
     }
 }

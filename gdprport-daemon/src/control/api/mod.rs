@@ -25,7 +25,7 @@ pub(crate) use deliver::{
     SinkStanding, SinkState, SinkTotals, SpoolStanding, StampsStanding, TestReply,
 };
 pub(crate) use doctor::{Check, CheckResult, DoctorReport};
-pub(crate) use enforcement::{Decisions, EnforcementStatus};
+pub(crate) use enforcement::{Decisions, EndingStatus, EnforcementStatus};
 pub(crate) use evidence::{CheckpointStatus, EraseQuery, EvidenceOrder, EvidenceReply, EvidenceStatus};
 pub(crate) use explain::{ExplainQuery, ExplainReply, ExplainedFlow};
 pub(crate) use flows::{FlowQuery, FlowRow, FlowsReply, VerdictOutcome, VerdictRow};
@@ -33,7 +33,9 @@ pub(crate) use groups::{GroupQuery, GroupsReply};
 pub(crate) use health::{Health, HealthState};
 pub(crate) use ledger::{LedgerStanding, LedgerStatus};
 pub(crate) use policy::{PolicyPlace, PolicyText, TRIAL_MAX_S, TRIAL_MIN_S, TrialOrder, TrialStatus};
-pub(crate) use replies::{EndpointInfo, ErrorReply, Index, RecordReply, ReloadReply, StatusReply};
+pub(crate) use replies::{
+    EndpointInfo, ErrorReply, ExistingFlow, ExistingFlows, Index, RecordReply, ReloadReply, StatusReply,
+};
 pub(crate) use status::{
     ControlStatus, Hook, HookState, Kernel, Memory, Pins, PolicySource, PolicyStatus, PortStatus, Reload,
     SinkStatus, SpoolStatus, Status, TranslationStatus, Unresolved, VolumeStatus, Without,

@@ -1,5 +1,8 @@
 //! The bodies of replies that are not facts about one subject: status with health, reload, errors, the index.
 
+use std::sync::Arc;
+
+use gdprport_core::model::{Direction, Endpoint};
 use serde::{Deserialize, Serialize};
 
 use super::health::Health;
@@ -25,6 +28,45 @@ pub(crate) struct ReloadReply {
     pub problems: String,
     /// What is accepted but suspicious, as text of several lines; empty if nothing is, or not applied.
     pub warnings: String,
+    /// Connections that are open and that the policy denies; absent if there are none on ports with a mode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub existing: Option<ExistingFlows>,
+}
+
+impl ReloadReply {
+    /// One that says no more than this.
+    #[must_use]
+    pub(crate) const fn new(applied: bool, digest: String, problems: String) -> Self {
+        Self { applied, digest, problems, warnings: String::new(), existing: None }
+    }
+}
+
+/// Connections that were open when a policy came into force, and that it denies.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ExistingFlows {
+    /// Those that are ended: `daemon status` says what became of it.
+    pub ended: u64,
+    /// Those that are ended if the policy, which is on trial, is confirmed.
+    pub to_end: u64,
+    /// Those that go on.
+    pub kept: u64,
+    /// The first of them, 5 at most.
+    pub first: Vec<ExistingFlow>,
+}
+
+/// One of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ExistingFlow {
+    /// The name of its port.
+    pub port: Arc<str>,
+    pub direction: Direction,
+    pub local: Endpoint,
+    pub peer: Endpoint,
+    /// The file that its process runs; `null`: not known.
+    pub exe: Option<String>,
+    pub pid: Option<u32>,
+    /// `ended`, `to-end` or `kept`.
+    pub becomes: String,
 }
 
 /// The reply to `POST /v1/findings`: how the audit differs from the one before. Each of these is an event, too.

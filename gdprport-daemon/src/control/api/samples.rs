@@ -363,6 +363,7 @@ pub(crate) fn reload_refused() -> ReloadReply {
             /etc/gdprport/policy.toml:16:1: error: a port has no key `lisen`\n 16 | lisen = \"any\"\n    | ^^^^^\n    = help: did you mean `listen`?"
             .to_owned(),
         warnings: String::new(),
+        existing: None,
     }
 }
 

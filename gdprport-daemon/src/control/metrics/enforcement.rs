@@ -23,6 +23,19 @@ pub(super) fn metrics(status: Option<&EnforcementStatus>) -> Vec<Family> {
             "SYNs that a client sent again after the first was denied: each attempt is one decision.",
             Samples::maybe(status.map(|status| status.repeated)),
         ),
+        Family::counter(
+            "gdprport_endings_total",
+            &["result"],
+            "Connections that were to be ended because the policy denies them (`existing` and `posture = \"reset\"`), by what became of it.",
+            match status {
+                None => Samples::default(),
+                Some(EnforcementStatus { endings, .. }) => Samples::by([
+                    ("ended", endings.ended),
+                    ("gone", endings.gone),
+                    ("failed", endings.failed),
+                ]),
+            },
+        ),
     ]
 }
 

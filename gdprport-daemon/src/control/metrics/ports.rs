@@ -88,6 +88,12 @@ pub(super) fn metrics(ports: &[PortStatus]) -> Vec<Family> {
             each(|port| port.closed),
         ),
         Family::counter(
+            "gdprport_flows_ended_by_policy_total",
+            PORT,
+            "Of the flows that have ended, those that were ended because the policy denies them (`existing` and `posture = \"reset\"`).",
+            each(|port| port.ended),
+        ),
+        Family::counter(
             "gdprport_connects_failed_total",
             PORT,
             "Connects that led to no flow: refused, timed out, denied, aborted.",

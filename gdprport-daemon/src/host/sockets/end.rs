@@ -4,7 +4,7 @@
 //! namespace.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use gdprport_core::model::Endpoint;
 use netlink_packet_core::{NLM_F_ACK, NLM_F_REQUEST, NLMSG_ERROR};
@@ -27,7 +27,7 @@ const REPLY: usize = 512;
 
 /// Why a connection was not ended.
 #[derive(Debug, Error)]
-pub(crate) enum EndError {
+pub enum EndError {
     /// The kernel does not offer it.
     #[error(
         "this kernel cannot end connections of other processes: it was built without CONFIG_INET_DIAG_DESTROY"
@@ -84,13 +84,22 @@ impl Ender {
     /// [`EndError`].
     pub(crate) fn end(&self, target: &Target) -> Result<bool, EndError> {
         if self.ask(&key(target))? {
-            return Ok(true);
+            return self.is_gone(&key(target));
         }
         // One that is bound to a device is found with its number only, which a list tells.
         let wanted = |cookie: u64| cookie == target.cookie;
         let listed = look(|head| wanted(head.cookie), |_| false)?;
         let found = listed.sockets.iter().find(|socket| wanted(socket.cookie) && socket.peer.is_some());
-        found.map_or(Ok(false), |socket| self.ask(&socket.key))
+        match found {
+            Some(socket) if self.ask(&socket.key)? => self.is_gone(&socket.key),
+            _ => Ok(false),
+        }
+    }
+
+    /// Whether the kernel has done what it was asked for: before Linux 6.12 it replies so too of a socket that its process has
+    /// closed and that waits for the other end, and leaves it alone.
+    fn is_gone(&self, key: &SocketKey) -> Result<bool, EndError> {
+        Ok(!self.ask(key)?)
     }
 
     fn ask(&self, key: &SocketKey) -> Result<bool, EndError> {
@@ -109,6 +118,17 @@ impl Ender {
             }
         }
     }
+}
+
+/// Whether connections of this network namespace can be ended. That the caller may is not known before one is.
+///
+/// # Errors
+/// Why they cannot.
+pub(crate) fn can_end() -> Result<(), EndError> {
+    let nobody = Endpoint::new(Ipv4Addr::LOCALHOST.into(), 0);
+    // No socket has this cookie, nor is connected to port 0.
+    let target = Target { cookie: u64::MAX - 1, local: nobody, peer: nobody };
+    Ender::open()?.ask(&key(&target)).map(drop)
 }
 
 /// `struct inet_diag_sockid` of a connection that is bound to no device: ports and addresses in network byte order.
@@ -199,6 +219,11 @@ mod tests {
             kept.write_all(b"y").expect("it goes on");
             assert_eq!(other.read(&mut [0]).expect("it goes on"), 1);
         }
+    }
+
+    #[test]
+    fn whether_connections_can_be_ended_is_found_out_without_one() {
+        can_end().expect("this kernel can");
     }
 
     #[test]

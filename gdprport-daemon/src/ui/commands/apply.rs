@@ -12,9 +12,9 @@ use super::super::cli::{ApplyArgs, ReplayArgs};
 use super::super::diff::{Compared, Side, show};
 use super::super::exit::Exit;
 use super::super::format::{clean, clean_lines, counted, duration};
+use super::super::reloaded::reload;
 use super::super::replay;
 use super::super::screen::{Output, Screen};
-use super::super::status;
 use super::super::table::wrap;
 use super::super::tightened::tightened;
 use super::ask;
@@ -141,14 +141,14 @@ fn shown(reply: &ReloadReply, json: bool, out: &mut Output) -> anyhow::Result<Ex
 
 /// What came of a trial, for programs.
 fn outcome(applied: bool, digest: String, why: &str) -> ReloadReply {
-    ReloadReply { applied, digest, problems: why.to_owned(), warnings: String::new() }
+    ReloadReply::new(applied, digest, why.to_owned())
 }
 
 /// What came of it. Warnings are many, and not what somebody waits for now.
 fn said(reply: &ReloadReply) -> String {
     let warnings = reply.warnings.lines().filter(|line| line.contains(": warning: ")).count();
     let brief = ReloadReply { warnings: String::new(), ..reply.clone() };
-    let mut text = status::reload(&brief);
+    let mut text = reload(&brief);
     if warnings > 0 {
         text += &format!("{}, which `gdprport policy check` lists\n", counted(warnings as u64, "warning"));
     }

@@ -40,7 +40,7 @@ use super::cli::{Cli, DaemonCommand, FlowsArgs, PolicyCommand, TopCommand};
 use super::exit::Exit;
 use super::format::clean_lines;
 use super::screen::Output;
-use super::{doctor, flows, status};
+use super::{doctor, flows, reloaded, status};
 use crate::app;
 use crate::control::DEFAULT_SOCKET;
 use crate::control::api::{CheckResult, ExplainQuery, FlowQuery};
@@ -158,7 +158,7 @@ fn reload(client: &ControlClient, json: bool, out: &mut Output) -> anyhow::Resul
     if json {
         out.json(&reply.json)?;
     } else {
-        out.text(&status::reload(outcome))?;
+        out.text(&reloaded::reload(outcome))?;
     }
     Ok(if outcome.applied { Exit::Fine } else { Exit::Invalid })
 }

@@ -109,6 +109,7 @@ fn counts(summary: &Summary) -> String {
     for (number, word) in [
         (summary.opened, "opened"),
         (summary.closed, "closed"),
+        (summary.ended, "ended by the policy"),
         (summary.failed, "failed"),
         (summary.denied, "denied by the policy"),
         (summary.would_deny, "would be denied"),

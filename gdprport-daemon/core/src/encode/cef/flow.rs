@@ -78,6 +78,8 @@ pub(super) fn flow(event: &FlowEvent, to: &mut Extension<'_>) {
     to.text(key::OUTCOME, flow.outcome.as_str());
     if flow.outcome == Outcome::DeniedByPolicy {
         to.text(key::ACT, "denied");
+    } else if flow.outcome == Outcome::EndedByPolicy {
+        to.text(key::ACT, "reset");
     } else if flow.would_deny {
         to.text(key::ACT, "would-deny");
     }

@@ -65,6 +65,7 @@ const fn ended(outcome: Outcome) -> &'static str {
         | Outcome::TimedOut
         | Outcome::Denied
         | Outcome::DeniedByPolicy
+        | Outcome::EndedByPolicy
         | Outcome::Aborted => "failure",
         Outcome::Lost => "unknown",
     }

@@ -165,6 +165,9 @@ fn own_summary(event: &FlowSummary, o: &mut Object<'_>) {
         o.put("opened", summary.opened);
         o.put("closed", summary.closed);
         o.put("failed", summary.failed);
+        if summary.ended > 0 {
+            o.put("ended", summary.ended);
+        }
         if summary.denied > 0 {
             o.put("denied", summary.denied);
         }

@@ -39,7 +39,7 @@ pub(super) fn class(body: &Body) -> Class {
             _ => (4, "Fail"),
         }),
         Body::FlowClose(event) => network(match event.flow.outcome {
-            Outcome::Reset => (3, "Reset"),
+            Outcome::Reset | Outcome::EndedByPolicy => (3, "Reset"),
             _ => (2, "Close"),
         }),
         Body::FlowUpdate(_) | Body::FlowPosture(_) | Body::FlowSummary(_) => network((6, "Traffic")),
@@ -84,6 +84,7 @@ pub(super) const fn status(outcome: Outcome) -> (u8, &'static str) {
         | Outcome::TimedOut
         | Outcome::Denied
         | Outcome::DeniedByPolicy
+        | Outcome::EndedByPolicy
         | Outcome::Aborted => (2, "Failure"),
         Outcome::Lost => (0, "Unknown"),
     }

@@ -102,14 +102,20 @@ fn device(event: &Event, o: &mut Object<'_>) {
     });
 }
 
-/// gdprport observes and logs; of what is not as declared it raises an alert. What the policy denied was blocked.
+/// gdprport observes and logs; of what is not as declared it raises an alert. What the policy denied was blocked,
+/// and what was ended for it was reset.
 fn disposition(body: &Body, o: &mut Object<'_>) {
     let is_alert = matches!(body, Body::Violation(_) | Body::Finding(_));
-    if body.flow().is_some_and(|event| event.flow.outcome == Outcome::DeniedByPolicy) {
+    let denied = body.flow().and_then(|event| match event.flow.outcome {
+        Outcome::DeniedByPolicy => Some((2, "Blocked")),
+        Outcome::EndedByPolicy => Some((21, "Reset")),
+        _ => None,
+    });
+    if let Some((id, disposition)) = denied {
         o.put("action_id", 2);
         o.put("action", "Denied");
-        o.put("disposition_id", 2);
-        o.put("disposition", "Blocked");
+        o.put("disposition_id", id);
+        o.put("disposition", disposition);
         return o.put("is_alert", is_alert);
     }
     o.put("action_id", 3);

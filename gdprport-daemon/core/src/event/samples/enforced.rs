@@ -6,7 +6,7 @@ use crate::shared::Shared;
 use crate::verdict::Verdict;
 
 /// An attempt that was denied and its violation, one that would have been denied, and one that was and of which not all is
-/// known (`on_unknown = "deny"`); and what was counted of more.
+/// known (`on_unknown = "deny"`); a flow that was ended; and what was counted of more.
 pub(super) fn bodies(forbidden: &FlowEvent, summary: &FlowSummary) -> Vec<Body> {
     let mut denied = forbidden.clone();
     denied.flow.outcome = Outcome::DeniedByPolicy;
@@ -16,9 +16,11 @@ pub(super) fn bodies(forbidden: &FlowEvent, summary: &FlowSummary) -> Vec<Body> 
     warned.flow.would_deny = true;
     let undecided = Verdict::Undecided { missing: vec!["the file that it runs".to_owned()], nearest: None };
     let unknown = FlowEvent { verdict: Shared::new(undecided), ..denied.clone() };
+    let mut ended = forbidden.clone();
+    ended.flow.outcome = Outcome::EndedByPolicy;
     let mut sum = summary.clone();
     sum.verdict = Some(forbidden.verdict.clone());
-    (sum.summary.opened, sum.summary.closed) = (3, 3);
+    (sum.summary.opened, sum.summary.closed, sum.summary.ended) = (3, 3, 1);
     (sum.summary.failed, sum.summary.denied, sum.summary.would_deny) = (9_000, 8_995, 3);
     (sum.summary.violations, sum.summary.events) = (9_003, 18_009);
     vec![
@@ -26,6 +28,7 @@ pub(super) fn bodies(forbidden: &FlowEvent, summary: &FlowSummary) -> Vec<Body> 
         Body::Violation(Box::new(Violation::Flow(denied))),
         Body::FlowOpen(Box::new(warned)),
         Body::FlowFail(Box::new(unknown)),
+        Body::FlowClose(Box::new(ended)),
         Body::FlowSummary(Box::new(sum)),
     ]
 }

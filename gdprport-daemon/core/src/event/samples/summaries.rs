@@ -31,6 +31,7 @@ pub fn fixed(port: Shared<Port>, policy: Option<PolicyRef>) -> FlowSummary {
             opened: 7,
             closed: 6,
             failed: 0,
+            ended: 0,
             denied: 0,
             would_deny: 0,
             updated: 0,

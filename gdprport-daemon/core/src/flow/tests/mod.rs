@@ -1,6 +1,7 @@
 //! The table's guarantees, on synthetic records.
 
 mod bounds;
+mod ending;
 mod found;
 mod listing;
 mod nat;
@@ -115,6 +116,7 @@ fn ending(outcome: Outcome) -> ConnectionEnd {
         retransmits: 0,
         since_ns: 3,
         outcome,
+        aborted: false,
         grouped: false,
     }
 }

@@ -6,7 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::outlined::outlined;
 use super::policy::{Policy, Times, catalog_only};
-use crate::policy::enforcement::{Enforcement, OnExisting, OnPosture};
+use crate::policy::declared::TlsDemand;
+use crate::policy::enforcement::{Enforcement, OnPosture};
 use crate::policy::merge::merge;
 use crate::policy::model::Model;
 use crate::policy::outline::Outline;
@@ -23,7 +24,7 @@ pub fn compile(sources: &[Source]) -> Result<Policy, Problems> {
     if sources.is_empty() {
         return Ok(catalog_only());
     }
-    let (policy, ()) = read(sources, refuse_unbuilt, |_, _| ())?;
+    let (policy, ()) = read(sources, warn_of_idle_keys, |_, _| ())?;
     Ok(policy)
 }
 
@@ -44,29 +45,19 @@ pub fn outline(sources: &[Source]) -> Result<(Outline, Policy), Problems> {
     if sources.is_empty() {
         return Ok((Outline::default(), catalog_only()));
     }
-    let (policy, outline) = read(sources, refuse_unbuilt, outlined)?;
+    let (policy, outline) = read(sources, warn_of_idle_keys, outlined)?;
     Ok((outline, policy))
 }
 
-/// What this version does not do about connections is never accepted and ignored.
-fn refuse_unbuilt(model: &Model, report: &mut Report<'_>) {
+/// What can have no effect is said.
+fn warn_of_idle_keys(model: &Model, report: &mut Report<'_>) {
     for declared in &model.declarations {
-        let Enforcement { mode, existing, posture, .. } = declared.enforcement;
+        let Enforcement { mode, posture, .. } = declared.enforcement;
         let Some(loc) = declared.mode.filter(|_| !mode.is_observe()) else { continue };
-        let unbuilt = [
-            (
-                existing != OnExisting::Keep,
-                format!("existing = \"{existing}\""),
-                "connections that are open when rules change go on; write \"keep\" or remove the key",
-            ),
-            (
-                posture != OnPosture::Report,
-                format!("posture = \"{posture}\""),
-                "what is not encrypted as demanded is reported; write \"report\" or remove the key",
-            ),
-        ];
-        for (_, key, help) in unbuilt.into_iter().filter(|(asked, ..)| *asked) {
-            report.error(loc, format!("this version does not have `{key}` yet"), help.to_owned());
+        if posture == OnPosture::Reset && !matches!(declared.tls, TlsDemand::AtLeast(_)) {
+            let message = "`posture = \"reset\"` ends nothing, as nothing is demanded of the encryption";
+            let help = "add `tls = { min = \"1.2\" }` to the port, or remove the key".to_owned();
+            report.warning(loc, message, help);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod accepted;
 pub(crate) mod active;
+mod ends;
 mod explain;
 mod explained;
 mod explanation;
@@ -13,6 +14,7 @@ mod undecidable;
 mod wording;
 
 pub use active::ActivePolicy;
+pub use ends::Existing;
 pub use explanation::{ExplainedKey, ExplainedPort, ExplainedRule, Explanation, KeyFit, UnresolvedHost};
 pub use facts::Facts;
 pub use flow::Evaluation;

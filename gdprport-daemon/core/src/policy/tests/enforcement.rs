@@ -1,7 +1,6 @@
 //! `mode` and `[port.enforce]`: what is read, what is refused, how two policies differ by them.
 
 use insta::assert_snapshot;
-use rstest::rstest;
 
 use super::super::compile_any_mode;
 use super::super::difference::{Difference, Effect, difference};
@@ -27,17 +26,25 @@ fn errors(keys: &str) -> String {
     problems.to_string()
 }
 
-#[rstest]
-#[case::existing("existing = \"reset\"", "write \"keep\"")]
-#[case::posture("posture = \"reset\"", "write \"report\"")]
-fn what_no_kernel_does_yet_is_refused(#[case] key: &str, #[case] help: &str) {
+#[test]
+fn every_key_is_taken_with_both_modes() {
     for mode in ["warn", "enforce"] {
-        let errors = errors(&format!("mode = \"{mode}\"\nenforce = {{ {key} }}"));
-        let said = format!("policy.toml:5:8: error: this version does not have `{key}` yet");
-        assert!(errors.starts_with(&said) && errors.contains(help), "{errors}");
+        for loss in ["keep", "allow", "deny"] {
+            let keys = "on_unknown = \"deny\", existing = \"reset\", posture = \"reset\"";
+            let built = format!("mode = \"{mode}\"\nenforce = {{ {keys}, on_daemon_loss = \"{loss}\" }}");
+            assert!(compile(&[source("policy.toml", &text(&built))]).is_ok());
+        }
     }
-    let built = text("mode = \"enforce\"\nenforce = { on_unknown = \"deny\" }");
-    assert!(compile(&[source("policy.toml", &built)]).is_ok());
+}
+
+#[test]
+fn ending_for_an_encryption_that_nothing_demands_is_warned_of() {
+    for (tls, expected) in [("", true), ("tls = { min = \"1.2\" }\n", false)] {
+        let keys = format!("{tls}mode = \"enforce\"\nenforce = {{ posture = \"reset\" }}");
+        let policy = compile(&[source("policy.toml", &text(&keys))]).expect("warnings alone");
+        let warned = policy.warnings().iter().any(|problem| problem.message.contains("ends nothing"));
+        assert_eq!(warned, expected, "{keys}");
+    }
 }
 
 #[test]

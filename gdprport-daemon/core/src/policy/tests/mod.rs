@@ -8,6 +8,7 @@ mod containers_page;
 mod decided;
 mod declarations;
 mod documented;
+mod ends;
 mod enforcement;
 mod exceptions;
 mod explained;

@@ -213,6 +213,7 @@ impl Play {
                     retransmits: 0,
                     since_ns: now_ns.saturating_sub(input.u8().into()),
                     outcome,
+                    aborted: false,
                     grouped: false,
                 };
                 let record = match outcome {
