@@ -20,7 +20,8 @@ use aya_ebpf::helpers::generated::{
 use gdprport_common::{ENFORCE_DENY, EnforceTally, Hook, SOCKET_DECISION, SOCKET_DENIED, SocketOwner};
 
 use crate::count::{Occasion, add};
-use crate::enforce::{ATTEMPTS, Asked, Caller, DECIDES, Found, MAPPED, left, look, settle};
+use crate::enforce::{ATTEMPTS, Asked, Caller, DECIDES, Found, left, look, settle};
+use crate::exempt::MAPPED;
 use crate::flow::SocketTuple;
 use crate::maps::{COUNTERS, DENIED_SYNS, DeniedSyn, ENFORCE_ACTIVE, port_flags};
 use crate::owners::NOBODY;

@@ -22,10 +22,11 @@ use gdprport_common::{
 
 use crate::call::{socket, user_address, user_port};
 use crate::count::add;
+use crate::exempt::{MAPPED, is_loopback, is_lost, is_own};
 use crate::flow::withheld_flags;
 use crate::maps::{
-    COUNTERS, ENFORCE_ACTIVE, ENFORCE_CLASSES, ENFORCE_LEASE, ENFORCE_OWN, ENFORCE_PEERS, ENFORCE_PORTS,
-    ENFORCE_RULES, ENFORCE_STEP_LISTS, TASKS,
+    COUNTERS, ENFORCE_ACTIVE, ENFORCE_CLASSES, ENFORCE_PEERS, ENFORCE_PORTS, ENFORCE_RULES,
+    ENFORCE_STEP_LISTS, TASKS,
 };
 
 /// How often a decision is made again because another generation became the active one meanwhile.
@@ -44,8 +45,6 @@ const LOST: u32 = (ENFORCE_LOST_PASSES | ENFORCE_LOST_DENIES) as u32;
 /// The classes of two parts of which nothing is known.
 const UNKNOWN_PAIR: u64 = (CLASS_UNKNOWN as u64) << 32 | CLASS_UNKNOWN as u64;
 
-/// The third word of an IPv4-mapped address.
-pub(crate) const MAPPED: u32 = 0xffff_u32.to_be();
 /// 127.0.0.1.
 const LOOPBACK: u32 = 0x7f00_0001_u32.to_be();
 
@@ -140,7 +139,10 @@ unsafe fn decide_family(ctx: *mut bpf_sock_addr, family: u8, caller: &Caller) ->
             let now = read_volatile(active).at(now_ns);
             if now == generation {
                 let denied = u32::from(SOCKET_DENIED | SOCKET_WOULD_DENY);
-                if found.flags & DECIDES != 0 && found.decision() & denied != 0 && is_own(caller, number) {
+                if found.flags & DECIDES != 0
+                    && found.decision() & denied != 0
+                    && is_own(caller.who >> 1, (caller.ids >> 32) as u32, number)
+                {
                     return left(tally);
                 }
                 return settle(&found, tally);
@@ -310,29 +312,6 @@ pub(crate) fn look(generation: u32, asked: &Asked, caller: &Caller, now_ns: u64,
     }
     found.flags = flags;
     found.says = says;
-}
-
-/// Whether no daemon keeps the tables current.
-#[inline(always)]
-fn is_lost(now_ns: u64) -> bool {
-    let Some(lease) = ENFORCE_LEASE.get_ptr(0) else { return false };
-    // SAFETY: a map value, of one word.
-    let until_ns = unsafe { read_volatile(lease) };
-    until_ns != 0 && now_ns >= until_ns
-}
-
-/// Whether it is a connect of the daemon's own deliverer to a receiver's port.
-#[inline(always)]
-fn is_own(caller: &Caller, port: u32) -> bool {
-    let uid = (caller.ids >> 32) as u32;
-    caller.who >> 1 != 0 && ENFORCE_OWN.get_ptr(&EnforceOwnKey { uid, port }).is_some()
-}
-
-/// 127.0.0.0/8, of IPv4 the mapped one, or `::1`.
-#[inline(always)]
-fn is_loopback(address: &[u32; 4]) -> bool {
-    let v4 = address[2] == MAPPED && address[3].to_ne_bytes()[0] == 127;
-    address[0] | address[1] == 0 && (v4 || address[2] == 0 && address[3] == 1_u32.to_be())
 }
 
 /// The longest prefix that has the address.

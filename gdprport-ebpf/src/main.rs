@@ -23,6 +23,7 @@ mod emit;
 mod ending;
 mod enforce;
 mod exe_file;
+mod exempt;
 mod fin;
 mod fingerprint;
 mod flow;
