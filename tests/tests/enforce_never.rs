@@ -1,4 +1,4 @@
-//! What the kernel never denies, whatever the policy says: it is reported as the policy judges it.
+//! What the kernel never denies, whatever the policy says, as it is reported; and what a port asks for that is to be closed without a daemon.
 
 use std::os::unix::fs::chown;
 
@@ -6,6 +6,7 @@ use gdprport_tests::child::Place;
 use gdprport_tests::daemon::{Daemon, Start};
 use gdprport_tests::enforce::{Scene, Seen, client, connect};
 use gdprport_tests::netns::Netns;
+use gdprport_tests::pins::BpfFs;
 use gdprport_tests::policy::declare;
 use gdprport_tests::puppet::Puppet;
 use gdprport_tests::temp::TempDir;
@@ -46,6 +47,22 @@ fn the_deliverer_reaches_its_receivers_whatever_the_policy_says() {
         "whatever root starts"
     );
     daemon.stop();
+}
+
+/// What it asks for cannot be had without pins, which is said where people look.
+#[test]
+fn to_be_closed_without_a_daemon_needs_pins() {
+    let (scene, fs) = (Scene::new(), BpfFs::new());
+    let policy = scene.declared("enforce").key("enforce.on_daemon_loss = \"deny\"").alone();
+    let start = Start::with(policy);
+    let health = |daemon: &Daemon| daemon.status()["health"].clone();
+    let daemon = start.clone().start();
+    let said = health(&daemon);
+    assert!(said["state"] == "degraded" && said.to_string().contains("needs pins"), "{said}");
+    daemon.stop();
+    let daemon = start.pins(&fs.pins()).start();
+    assert_eq!(health(&daemon)["state"], "healthy");
+    daemon.interrupt();
 }
 
 #[test]

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use gdprport_common::{CLASS_UNLISTED, Counters, EnforceInForce, EnforceTally};
 use gdprport_core::enforce::{Added, Clock, Fingerprint, Grown, expected, lower};
-use gdprport_core::policy::{ActivePolicy, DnsNames, Policy};
+use gdprport_core::policy::{ActivePolicy, DnsNames, Enforcement, OnDaemonLoss, Policy};
 use jiff::Timestamp;
 
 use super::monitor::Monitor;
@@ -107,6 +107,12 @@ pub(super) fn room(policy: &Arc<Policy>) -> EnforceRoom {
 /// The numbers of the ports with a mode.
 fn with_modes(policy: &Policy) -> impl Iterator<Item = u16> {
     policy.watched().filter(|port| !port.enforcement.mode.is_observe()).map(|port| port.number)
+}
+
+/// Whether a port shall be closed once the daemon is lost.
+fn closes(policy: &Policy) -> bool {
+    let closes = |of: Enforcement| !of.mode.is_observe() && of.on_daemon_loss == OnDaemonLoss::Deny;
+    policy.watched().any(|port| closes(port.enforcement))
 }
 
 fn has_modes(policy: &Policy) -> bool {
@@ -225,6 +231,7 @@ impl Enforcer {
             error: self.error.clone(),
             translates: self.translates,
             unlisted: self.unlisted,
+            unpinned: closes(policy) && monitor.evidence.kernel.pins().is_none(),
             sinks: self.presence.sinks.to(&with_modes(policy).collect()).cloned().collect(),
             endings: monitor.resets.status(),
             arrivals_pass: monitor.evidence.kernel.arrivals_pass(),

@@ -19,6 +19,7 @@ pub(super) fn enforcement(
         error,
         translates,
         unlisted,
+        unpinned,
         sinks,
         arrivals_pass,
         endings,
@@ -44,6 +45,11 @@ pub(super) fn enforcement(
     if *unlisted > 0 {
         let what = format!("{} that appeared found no room: unknown", counted(*unlisted, "value"));
         add("no room", Tone::Warn, &what);
+    }
+    if *unpinned {
+        let what =
+            "`on_daemon_loss = \"deny\"` needs pins: without them everything passes once the daemon is lost";
+        add("no pins", Tone::Bad, what);
     }
     if !sinks.is_empty() {
         let what = format!(

@@ -18,7 +18,10 @@ pub(crate) struct EnforcementStatus {
     /// unknown.
     #[serde(default)]
     pub unlisted: u64,
-    /// The deliverer's sinks whose port has a mode: unless a rule allows the deliverer, what is for them does not leave.
+    /// Whether a port shall be closed once the daemon is lost (`on_daemon_loss = "deny"`), and would be open, as nothing is pinned.
+    #[serde(default)]
+    pub unpinned: bool,
+    /// The deliverer's sinks whose port has a mode. They are not denied; unless a rule allows the deliverer, they are violations.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sinks: Vec<Arc<str>>,
     /// Why what arrives is not decided although connects are; absent: it is.
@@ -97,6 +100,10 @@ impl EnforcementStatus {
                 thousands(self.unlisted)
             )
         });
+        let unpinned = (decided && self.unpinned).then(|| {
+            "not-enforcing in full: `on_daemon_loss = \"deny\"` needs pins (`--pin`); without them everything passes once the daemon is lost"
+                .to_owned()
+        });
         let passing = self.arrivals_pass.as_ref().filter(|_| decided);
         let passing = passing
             .map(|why| format!("not-enforcing in full: what arrives is not decided, and passes: {why}"));
@@ -111,6 +118,6 @@ impl EnforcementStatus {
                 why.as_deref().unwrap_or("it is not known why")
             )
         });
-        [error, translated, unlisted, passing, unable, failed].into_iter().flatten()
+        [error, translated, unlisted, unpinned, passing, unable, failed].into_iter().flatten()
     }
 }
