@@ -25,6 +25,7 @@ mod reloaded;
 mod replay;
 mod scan;
 mod screen;
+mod session;
 mod sinks;
 mod spool;
 mod status;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{anyhow, bail};
-use gdprport_core::policy::{Source, difference, outline};
+use gdprport_core::policy::{Source, compile, difference, outline};
 use tokio::runtime::Runtime;
 
 use super::super::cli::{ApplyArgs, ReplayArgs};
@@ -15,6 +15,7 @@ use super::super::format::{clean, clean_lines, counted, duration};
 use super::super::reloaded::reload;
 use super::super::replay;
 use super::super::screen::{Output, Screen};
+use super::super::session::Session;
 use super::super::table::wrap;
 use super::super::tightened::tightened;
 use super::ask;
@@ -227,7 +228,11 @@ fn candidate(
     let (after, policy) = outline(&named).map_err(PolicyError::from)?;
     let (before, _) = outline(&in_force.files).map_err(PolicyError::from)?;
     if !json {
-        let tightened = tightened(&policy, status, screen.width.into());
+        let width = screen.width.into();
+        let mut remarks = tightened(&policy, status, width);
+        if let Some(session) = Session::current() {
+            remarks += &session.warning(compile(&named).map_err(PolicyError::from)?, width);
+        }
         let differences = difference(&before, &after);
         let before =
             Side { name: "the policy in force".to_owned(), digest: in_force.digest.clone(), outline: before };
@@ -243,8 +248,8 @@ fn candidate(
             exposed: Vec::new(),
         };
         past(args, written, screen, out)?;
-        if !tightened.is_empty() {
-            out.text(&format!("{tightened}\n"))?;
+        if !remarks.is_empty() {
+            out.text(&format!("{remarks}\n"))?;
         }
     }
     let files = with(&in_force.files, &place, &Source { name: place.clone(), text });
