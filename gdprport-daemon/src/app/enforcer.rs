@@ -197,7 +197,7 @@ impl Enforcer {
         }
         self.seconds = self.seconds.wrapping_add(1);
         let look = self.seconds.is_multiple_of(NAT_EVERY);
-        if let Err(error) = self.presence.show(monitor.evidence.kernel.enforce(), boottime_ns(), look) {
+        if let Err(error) = self.presence.show(monitor, boottime_ns(), look) {
             tracing::error!(%error, "connections may be decided as if there were no daemon");
         }
         if self.brake.pulled() != self.pulled {
@@ -305,7 +305,7 @@ impl Enforcer {
         let generation = maps.next()?;
         let (tables, grown) = lower(&monitor.active_policy, &known, clock, maps.fingerprint(), generation)?;
         maps.write(&tables)?;
-        self.presence.show(maps, clock.boot_ns, true)?;
+        self.presence.show(monitor, clock.boot_ns, true)?;
         self.activate(generation, monitor)?;
         if self.trial_ns.is_some() {
             ports.extend_from_slice(monitor.evidence.kernel.decided());

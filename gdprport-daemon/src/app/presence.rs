@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use gdprport_common::EnforceOwnKey;
 
-use crate::host::probes::{EnforceError, EnforceMaps};
+use super::monitor::Monitor;
+use crate::host::probes::{EnforceError, Probes};
 
 /// What the kernel side is shown.
 pub(super) struct Presence {
@@ -22,10 +23,18 @@ impl Presence {
     }
 
     /// Shows that there is a daemon at this time (`CLOCK_BOOTTIME`), and with `look` also who its deliverer is now.
-    pub(super) fn show(&self, maps: &mut EnforceMaps, now_ns: u64, look: bool) -> Result<(), EnforceError> {
+    pub(super) fn show(
+        &self,
+        monitor: &mut Monitor<Probes>,
+        now_ns: u64,
+        look: bool,
+    ) -> Result<(), EnforceError> {
+        let maps = monitor.evidence.kernel.enforce();
         maps.renew(now_ns)?;
         if look {
-            maps.exempt(&self.sinks.exempt())?;
+            let own = self.sinks.exempt();
+            maps.exempt(&own)?;
+            monitor.resets.own = own;
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use gdprport_core::policy::{Existing, Mode, OnExisting, OnPosture, PortInfo};
 use jiff::Timestamp;
 
 use super::monitor::Monitor;
-use super::resets::{fate, port_of};
+use super::resets::port_of;
 use crate::control::api::{ExistingFlow, ExistingFlows};
 use crate::host::ending::Endings;
 use crate::host::process::TaskLookup;
@@ -71,7 +71,7 @@ impl<K: TaskLookup> Monitor<K> {
                 }
                 continue;
             }
-            let becomes = match (fate(flow, active_policy, now), comes) {
+            let becomes = match (resets.fate(flow, active_policy, now), comes) {
                 (None, _) => continue,
                 (Some(Existing::Ended), Comes::ToStay) if resets.existing => {
                     ending.push(flow.cookie);

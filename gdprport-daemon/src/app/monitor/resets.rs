@@ -5,7 +5,9 @@
 
 use std::collections::HashSet;
 
+use gdprport_common::EnforceOwnKey;
 use gdprport_core::flow::{Change, ChangeKind, Flow, Standing, Table};
+use gdprport_core::model::Direction;
 use gdprport_core::policy::{ActivePolicy, Existing, PortInfo};
 use jiff::Timestamp;
 
@@ -31,6 +33,8 @@ pub(in crate::app) struct Resets {
     pub(super) undecided: HashSet<u64>,
     /// Since the policy came into force other flows may be found that were open before.
     pub(super) awaits: bool,
+    /// Connects of the daemon's own deliverer, which are not ended either.
+    pub(in crate::app) own: Vec<EnforceOwnKey>,
     /// Flows that could not be ended and are open; at most as many as the table holds.
     going_on: HashSet<u64>,
     pub(super) counts: EndingStatus,
@@ -65,8 +69,10 @@ impl Resets {
         }
         // What a reload demands of flows that were open is `existing`'s.
         let turned_out = matches!(change.kind, ChangeKind::Opened | ChangeKind::PostureKnown);
-        let denied =
-            |port: &PortInfo| policy.ends_for_posture(&change.flow.facts(), port, &change.flow.verdict, now);
+        let denied = |port: &PortInfo| {
+            policy.ends_for_posture(&change.flow.facts(), port, &change.flow.verdict, now)
+                && !self.is_own(&change.flow)
+        };
         let for_posture = self.posture
             && turned_out
             && change.is_new_violation()
@@ -92,7 +98,8 @@ impl Resets {
             return;
         }
         let Some((flow, false)) = flows.settled(cookie) else { return };
-        let ends = |port| policy.ends_for_posture(&flow.facts(), port, &flow.verdict, now);
+        let ends =
+            |port| policy.ends_for_posture(&flow.facts(), port, &flow.verdict, now) && !self.is_own(flow);
         if port_of(flow, policy).is_some_and(ends) {
             self.end(&[cookie], flows);
         }
@@ -115,7 +122,7 @@ impl Resets {
             return;
         }
         self.undecided.remove(&cookie);
-        if self.existing && fate(flow, policy, now) == Some(Existing::Ended) {
+        if self.existing && self.fate(flow, policy, now) == Some(Existing::Ended) {
             self.end(&[cookie], flows);
         }
     }
@@ -144,6 +151,19 @@ impl Resets {
                 flows,
             );
         }
+    }
+
+    /// What becomes of a flow that is open as the policy comes into force; `None`: it does not deny it.
+    pub(super) fn fate(&self, flow: &Flow, policy: &ActivePolicy, now: Timestamp) -> Option<Existing> {
+        let fate = policy.existing(&flow.facts(), port_of(flow, policy)?, &flow.verdict, now)?;
+        Some(if self.is_own(flow) { Existing::Kept } else { fate })
+    }
+
+    fn is_own(&self, flow: &Flow) -> bool {
+        let uid = flow.process.as_ref().map(|process| process.uid);
+        let port = u32::from(flow.peer.port);
+        flow.direction == Direction::Out
+            && self.own.iter().any(|own| uid == Some(own.uid) && port == own.port)
     }
 
     fn failed(&mut self, cookie: u64, why: String, flows: &mut Table) {
@@ -179,11 +199,6 @@ impl Resets {
 
 pub(super) fn port_of<'p>(flow: &Flow, policy: &'p ActivePolicy) -> Option<&'p PortInfo> {
     policy.policy().port_at(flow.port_index?)
-}
-
-/// What becomes of a flow that is open as the policy comes into force; `None`: it does not deny it.
-pub(super) fn fate(flow: &Flow, policy: &ActivePolicy, now: Timestamp) -> Option<Existing> {
-    policy.existing(&flow.facts(), port_of(flow, policy)?, &flow.verdict, now)
 }
 
 fn of_flow(flow: &Flow) -> Wanted {

@@ -2,6 +2,7 @@
 
 use std::sync::mpsc::Receiver;
 
+use gdprport_common::EnforceOwnKey;
 use gdprport_core::decode::{ConnectionEnd, ConnectionRecord};
 use gdprport_core::flow::{Limits, Progress};
 use gdprport_core::ledger::TallyLimits;
@@ -112,6 +113,19 @@ fn a_policy_that_comes_to_stay_ends_what_it_denies() {
     assert_eq!(run.ended(), [0; 0], "each once");
     run.open(3, CALLED);
     assert_eq!(run.ended(), [0; 0], "what begins later is the kernel's to deny");
+}
+
+/// What the deliverer sends goes on: a policy does not cut its own reports off.
+#[test]
+fn what_the_deliverer_has_open_is_kept() {
+    let mut run = Run::new();
+    run.open(1, SERVED);
+    run.open(2, CALLED);
+    let uid = run.world.monitor.flows.get(2).and_then(|flow| flow.process.as_ref()).expect("it is known").uid;
+    run.world.monitor.resets.own = vec![EnforceOwnKey { uid, port: PORT.into() }];
+    let listed = run.policy(&strict("enforce", RESET), Comes::ToStay, true).expect("it denies them");
+    assert_eq!((listed.ended, listed.kept), (1, 1));
+    assert_eq!(run.ended(), [1]);
 }
 
 #[test]

@@ -26,7 +26,6 @@ pub(super) mod tracefs;
 
 pub(crate) use brake::{Released, release};
 
-pub(crate) use enforce::EnforceMaps;
 pub(crate) use enforce_table::EnforceError;
 pub(crate) use error::LoadError;
 pub(crate) use load::{HookStatus, Sizes};
