@@ -129,7 +129,9 @@ fn a_ledger_that_is_missing_says_what_to_do() {
 /// Runs `init` on a terminal of its own, where somebody types this at the first question, and then nothing more.
 fn typed(file: &Path, keys: &[u8]) -> (Option<i32>, String) {
     use std::io::{Read as _, Write as _};
-    let run = format!("'{}' init --output '{}'", program().display(), file.display());
+    // Whoever runs the tests in the background of a shell hands an ignored SIGINT down to them.
+    let run =
+        format!("env --default-signal=INT '{}' init --output '{}'", program().display(), file.display());
     let mut command = Command::new("script");
     command.args(["--quiet", "--return", "--command", &run, "/dev/null"]);
     command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
