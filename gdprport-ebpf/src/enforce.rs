@@ -16,8 +16,8 @@ use gdprport_common::{
     CLASS_UNKNOWN, CLASS_UNLISTED, CLASS_WITHHELD, ENFORCE_CGROUP, ENFORCE_DENY, ENFORCE_DENY_UNKNOWN,
     ENFORCE_EXE, ENFORCE_GID, ENFORCE_LOST_DENIES, ENFORCE_LOST_PASSES, ENFORCE_OPEN, ENFORCE_PARTS,
     ENFORCE_STEPS, ENFORCE_STEPS_CHAIN, ENFORCE_UID, ENFORCE_WARN, EXE_PATH, EXE_WITHHELD, EnforceClassKey,
-    EnforceOwnKey, EnforcePeer, EnforcePeerKey, EnforcePortKey, EnforceRuleKey, EnforceStepsKey,
-    EnforceTally, NAME_SERVICE, SOCKET_DENIED, SOCKET_UNKNOWN, SOCKET_WOULD_DENY, SocketOwner,
+    EnforcePeer, EnforcePeerKey, EnforcePortKey, EnforceRuleKey, EnforceStepsKey, EnforceTally, NAME_SERVICE,
+    SOCKET_DENIED, SOCKET_UNKNOWN, SOCKET_WOULD_DENY, SocketOwner,
 };
 
 use crate::call::{socket, user_address, user_port};
