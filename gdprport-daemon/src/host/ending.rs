@@ -101,7 +101,17 @@ fn serve(
 
 /// Ends them: those of this namespace first, without looking for others.
 fn end_all(proc: &Path, wanted: &[Wanted]) -> Vec<Done> {
-    let own = current_cookie();
+    in_all(proc, wanted, current_cookie())
+}
+
+/// The same. `own`: the cookie of this namespace; `None`: the kernel does not say it (before Linux 5.14), though its programs
+/// know those of connections since 5.7. Nothing can be compared then.
+fn in_all(proc: &Path, wanted: &[Wanted], own: Option<u64>) -> Vec<Done> {
+    let comparable = |wanted: &Wanted| Wanted {
+        netns_cookie: if own.is_some() { wanted.netns_cookie } else { 0 },
+        ..*wanted
+    };
+    let wanted: Vec<Wanted> = wanted.iter().map(comparable).collect();
     let (here, mut elsewhere): (Vec<Wanted>, Vec<Wanted>) =
         wanted.iter().partition(|wanted| wanted.netns_cookie == 0 || Some(wanted.netns_cookie) == own);
     let mut done: HashMap<u64, Outcome> = end_here(&here).into_iter().collect();
@@ -255,6 +265,15 @@ mod tests {
     fn where_the_kernel_names_no_namespace_all_are_looked_through() {
         elsewhere(|there, its_server, _| {
             assert!(matches!(outcomes(&[wanted(&there, 0)])[..], [Outcome::Ended]));
+            is_reset(its_server);
+        });
+    }
+
+    #[test]
+    fn cookies_that_cannot_be_compared_hide_nothing() {
+        elsewhere(|there, its_server, inside| {
+            let done = in_all(Path::new("/proc"), &[wanted(&there, inside.max(1))], None);
+            assert!(matches!(done[..], [(_, Outcome::Ended)]), "{done:?}");
             is_reset(its_server);
         });
     }
