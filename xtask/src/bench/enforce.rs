@@ -2,7 +2,6 @@
 //!
 //! Belongs here: the policies, the rounds, the budget and the table. Both run in turn, so that slow changes of the machine cancel out.
 
-use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
@@ -14,7 +13,7 @@ use super::daemon::Daemon;
 use super::instrument::Instrument;
 use super::machine::Machine;
 use super::report;
-use super::scale::grouped;
+use super::scale::{grouped, with_rules};
 use super::session::{RunOptions, ready, save, show};
 use super::stats::Spread;
 use super::subject::WATCHED;
@@ -30,9 +29,6 @@ const ROUNDS: (usize, usize) = (9, 2);
 /// Connections of a round; the first are not counted.
 const ROUND: u32 = 5_000;
 const WARM: u32 = 500;
-
-/// Rules in one file: a file may have 4 MiB.
-const RULES_PER_FILE: u32 = 20_000;
 
 /// The kernel's time for a connection; ns.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,27 +48,14 @@ impl Cost {
 
 /// Files with a port of this mode. All of its rules but one are for other peers and programs.
 fn policy(rules: u32, mode: &str, client: &str) -> Vec<String> {
-    let mut files = vec![format!(
+    let port = format!(
         "version = 1\n\n[[port]]\nname = \"bench\"\nport = {WATCHED}\nmode = \"{mode}\"\n\
          \n[[port.allow]]\nrole = \"serving\"\ndirection = \"in\"\npeers = [\"any\"]\n\
          \n[[port.allow]]\nrole = \"calling\"\ndirection = \"out\"\npeers = [\"127.0.0.0/8\"]\nprocess = {{ exe = \"{client}\" }}\n"
-    )];
-    for first in (1..rules).step_by(RULES_PER_FILE as usize) {
-        let mut text = "version = 1\n".to_owned();
-        for number in first..rules.min(first + RULES_PER_FILE) {
-            let _ = write!(
-                text,
-                "[[allow]]\nport = \"bench\"\nrole = \"r{number}\"\ndirection = \"out\"\npeers = [\"10.{}.{}.{}\"]\n\
-                 process = {{ exe = \"/opt/app{}/bin/app\" }}\n",
-                number >> 16 & 255,
-                number >> 8 & 255,
-                number & 255,
-                number % 1_000
-            );
-        }
-        files.push(text);
-    }
-    files
+    );
+    with_rules(port, rules, "out", |number| {
+        format!("process = {{ exe = \"/opt/app{}/bin/app\" }}\n", number % 1_000)
+    })
 }
 
 /// Measures, shows and saves. Returns the budgets.

@@ -53,17 +53,30 @@ pub(crate) fn policies(instrument: &mut Instrument, context: &Context) -> Result
 
 /// Files with a port and this many rules, the last of which allows loopback.
 fn rules(count: u32) -> Vec<String> {
-    let mut files = vec![format!(
+    let port = format!(
         "version = 1\n\n[[port]]\nname = \"bench\"\nport = {WATCHED}\nemit = \"every\"\n{}",
         allow("any")
-    )];
+    );
+    with_rules(port, count, "in", |_| String::new())
+}
+
+/// This file of the port `bench`, and files with as many rules of this direction less one, each for a peer of its own; `more`: further keys of a
+/// rule by its number.
+pub(crate) fn with_rules(
+    port: String,
+    count: u32,
+    direction: &str,
+    more: impl Fn(u32) -> String,
+) -> Vec<String> {
+    let mut files = vec![port];
     for first in (1..count).step_by(RULES_PER_FILE as usize) {
         let mut text = "version = 1\n".to_owned();
         for number in first..count.min(first + RULES_PER_FILE) {
             let _ = write!(
                 text,
-                "[[allow]]\nport = \"bench\"\nrole = \"r{number}\"\ndirection = \"in\"\npeers = [\"{}\"]\n",
-                address(number)
+                "[[allow]]\nport = \"bench\"\nrole = \"r{number}\"\ndirection = \"{direction}\"\npeers = [\"{}\"]\n{}",
+                address(number),
+                more(number)
             );
         }
         files.push(text);
