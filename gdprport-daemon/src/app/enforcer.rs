@@ -300,12 +300,13 @@ impl Enforcer {
             known.users.iter().map(|(uid, name)| (Account::User(*uid), Some(name.clone()))).collect();
         self.accounts
             .extend(known.groups.iter().map(|(gid, name)| (Account::Group(*gid), Some(name.clone()))));
+        // First, since it may fail, and nothing would take rows away that are in force nowhere.
+        self.presence.show(monitor, clock.boot_ns, true)?;
         let mut ports: Vec<u16> = with_modes(monitor.active_policy.policy()).collect();
         let maps = monitor.evidence.kernel.enforce();
         let generation = maps.next()?;
         let (tables, grown) = lower(&monitor.active_policy, &known, clock, maps.fingerprint(), generation)?;
         maps.write(&tables)?;
-        self.presence.show(monitor, clock.boot_ns, true)?;
         self.activate(generation, monitor)?;
         if self.trial_ns.is_some() {
             ports.extend_from_slice(monitor.evidence.kernel.decided());
