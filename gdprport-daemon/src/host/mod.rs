@@ -29,6 +29,7 @@ pub(crate) mod probes;
 pub(crate) mod process;
 pub(crate) mod secret;
 pub(crate) mod sockets;
+pub(crate) mod ssh;
 #[cfg(test)]
 mod testing;
 pub(crate) mod trust;

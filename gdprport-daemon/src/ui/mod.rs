@@ -25,7 +25,6 @@ mod reloaded;
 mod replay;
 mod scan;
 mod screen;
-mod session;
 mod sinks;
 mod spool;
 mod status;

@@ -1,5 +1,7 @@
 //! What is known of ports that a policy begins to enforce: how many connections the kernel would have denied so far.
 
+use std::net::IpAddr;
+
 use gdprport_core::policy::{Mode, Policy};
 
 use super::format::{counted, moment, thousands};
@@ -28,6 +30,15 @@ pub(super) fn tightened(policy: &Policy, status: &Status, width: usize) -> Strin
         wrap(&line, width).iter().for_each(|line| text += &(Tone::Warn.paint(line) + "\n"));
     }
     text
+}
+
+/// A warning to whoever is here by SSH and would not be let in again.
+pub(super) fn cannot_return(from: IpAddr, port: u16, width: usize) -> String {
+    let line = format!(
+        "You are here by SSH from {from} to port {port}, and no rule of this policy lets that in: this connection stays open, but you can open \
+         no other. Add a rule with direction = \"in\", or do not close it before you have confirmed"
+    );
+    wrap(&line, width).iter().map(|line| Tone::Bad.paint(line) + "\n").collect()
 }
 
 /// What the kernel has said of a port until now; `None`: it is enforced already.

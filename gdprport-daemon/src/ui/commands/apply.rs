@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{anyhow, bail};
-use gdprport_core::policy::{Source, compile, difference, outline};
+use gdprport_core::policy::{Source, difference, outline};
 use tokio::runtime::Runtime;
 
 use super::super::cli::{ApplyArgs, ReplayArgs};
@@ -15,16 +15,15 @@ use super::super::format::{clean, clean_lines, counted, duration};
 use super::super::reloaded::reload;
 use super::super::replay;
 use super::super::screen::{Output, Screen};
-use super::super::session::Session;
 use super::super::table::wrap;
-use super::super::tightened::tightened;
+use super::super::tightened::{cannot_return, tightened};
 use super::ask;
 use super::files::policy_files;
 use super::new_file::replace;
 use super::replay::replayed;
 use super::trial::{End, watch};
 use super::waiting::{runtime, shown_while};
-use crate::app::{PolicyError, PolicyFiles, Written};
+use crate::app::{PolicyError, PolicyFiles, Written, locked_out};
 use crate::control::api::{PolicyPlace, PolicyText, ReloadReply, Status, TrialOrder};
 use crate::control::client::ControlClient;
 
@@ -230,8 +229,8 @@ fn candidate(
     if !json {
         let width = screen.width.into();
         let mut remarks = tightened(&policy, status, width);
-        if let Some(session) = Session::current() {
-            remarks += &session.warning(compile(&named).map_err(PolicyError::from)?, width);
+        if let Some((from, port)) = locked_out(&named) {
+            remarks += &cannot_return(from, port, width);
         }
         let differences = difference(&before, &after);
         let before =
