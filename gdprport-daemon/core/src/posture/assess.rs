@@ -190,15 +190,25 @@ fn ask(declared: Option<Protocol>, dialogue: &Dialogue<'_>) -> Reading {
     match open {
         None => Reading::Foreign,
         Some(_) if dialogue.client.is_empty() => Reading::open("nothing of the client was seen"),
-        Some(why) if waiting == 1 => Reading::Open(why),
-        Some(_)
-            if is_readable(dialogue.client.get(..LONG).unwrap_or_default()) == Some(true)
-                && !dialogue.client[..LONG].contains(&b'\n') =>
-        {
+        Some(why) if waiting == 1 => {
+            // Several may have waited at the least bytes that decide it: what those came to stays.
+            let then = Dialogue { client: dialogue.client.get(..LONG).unwrap_or_default(), ..*dialogue };
+            let longer = dialogue.client.len() > LONG && is_long_text(dialogue.client);
+            match longer.then(|| ask(declared, &then)) {
+                Some(decided @ Reading::Seen { .. }) => decided,
+                _ => Reading::Open(why),
+            }
+        }
+        Some(_) if is_long_text(dialogue.client) => {
             upgrade::plaintext("readable text without TLS, of a protocol that it does not show")
         }
         Some(_) => Reading::open("too few bytes to tell the protocol"),
     }
+}
+
+/// Whether a line of text stands at the beginning that is too long to be waited for.
+fn is_long_text(client: &[u8]) -> bool {
+    client.get(..LONG).is_some_and(|line| is_readable(line) == Some(true) && !line.contains(&b'\n'))
 }
 
 /// Adds to the evidence that the port is declared to carry something else.

@@ -201,3 +201,54 @@ fn a_proxy_header_hides_no_plaintext() {
         assert_eq!((alone.state, &*alone.evidence), (Unknown, "only a PROXY protocol header was seen"));
     }
 }
+
+/// What is read of these segments of both ends, in this order.
+fn state_of(declared: Option<&str>, segments: &[Segment]) -> PostureState {
+    let mut tracker = Tracker::new(declared.and_then(Protocol::by_id));
+    for (side, offset, bytes) in segments {
+        tracker.segment(*side, *offset, bytes);
+    }
+    tracker.conclude().state
+}
+
+#[test]
+fn a_long_line_reads_the_same_however_it_was_cut() {
+    let beginnings =
+        ["SSH-2.0-", "GET /", "a ", "OPTIONS ", "USER ", "A", "*1", "set k ", "INVITE sip:", "<14>1 ", ""];
+    let lines = beginnings.into_iter().flat_map(|beginning| {
+        [255, 256, 257, 2048, 2049, 4096].map(|length| format!("{beginning:x<length$}").into_bytes())
+    });
+    for line in lines {
+        for reply in [&b""[..], b"SSH-2.0-server\r\n", b"HTTP/1.1 400\r\n", b"\x05"] {
+            let reply = vec![(Side::Server, 0, reply.to_vec())];
+            for declared in [None, Some("imap"), Some("postgresql"), Some("elasticsearch")] {
+                let whole = vec![(Side::Client, 0, line.clone())];
+                let expected = [true, false]
+                    .map(|first| around(first, &reply, &whole))
+                    .map(|all| state_of(declared, &all));
+                for at in [9, 256, 290, 2048] {
+                    let (first, rest) = line.split_at(at.min(line.len()));
+                    let cut = vec![
+                        (Side::Client, 0, first.to_vec()),
+                        (Side::Client, first.len() as u64, rest.to_vec()),
+                    ];
+                    let read = [true, false]
+                        .map(|first| around(first, &reply, &cut))
+                        .map(|all| state_of(declared, &all));
+                    let beginning = String::from_utf8_lossy(&line[..12]);
+                    assert_eq!(
+                        read,
+                        expected,
+                        "{beginning}… of {} bytes, cut at {at}, {declared:?}",
+                        line.len()
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// The server's reply before or behind what the client sends.
+fn around(first: bool, reply: &[Segment], client: &[Segment]) -> Vec<Segment> {
+    if first { [reply, client].concat() } else { [client, reply].concat() }
+}
