@@ -246,15 +246,16 @@ fn placed(mut services: Services) -> Vec<SeenService> {
     services.into_values().collect()
 }
 
-/// Moves the calls from the local service of a port that the addresses of the remote one have, as they are written. Returns
-/// whether there were any.
+/// Moves the calls from the local service of a port to addresses that the remote one has too, as they are written. Of a
+/// network that is kept for its many addresses nobody knows which was called: the declaration that a policy finds for the
+/// first of them must have the rule. Returns whether there were any.
 fn move_elsewhere(services: &mut Services, port: u16) -> bool {
     let Some(elsewhere) = services.get(&(port, true)) else { return false };
     // As they are written, which may be wider than what was called.
     let written = gather(elsewhere.edges.iter().filter_map(|edge| edge.peer));
     let Some(here) = services.get_mut(&(port, false)) else { return false };
     let is_elsewhere = |edge: &SeenEdge| {
-        edge.direction == Direction::Out && edge.peer.is_some_and(|peer| written.contains(peer))
+        edge.direction == Direction::Out && edge.peer.is_some_and(|peer| written.overlaps(peer))
     };
     let moved: Vec<_> = here.edges.extract_if(.., |edge| is_elsewhere(edge)).collect();
     let some = !moved.is_empty();

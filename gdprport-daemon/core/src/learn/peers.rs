@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
@@ -23,6 +23,9 @@ const PROPOSED: usize = 4;
 /// How many named sets a starter policy has at most; a policy may have 4,096.
 const SETS_MAX: usize = 1024;
 
+/// The addresses that loopback always has.
+const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+
 /// Whom a rule names.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Gathered {
@@ -34,10 +37,12 @@ pub(super) struct Gathered {
 }
 
 impl Gathered {
-    /// Whether this address or network is among them as a whole.
-    pub(super) fn contains(&self, net: IpNet) -> bool {
+    /// Whether an address of this network is among them.
+    pub(super) fn overlaps(&self, net: IpNet) -> bool {
         let net = canonical(net);
-        self.loopback && is_loopback(net) || self.nets.iter().any(|other| other.contains(&net))
+        let either = |other: &IpNet| other.contains(&net) || net.contains(other);
+        self.loopback && (is_loopback(net) || LOOPBACK.iter().any(|ip| net.contains(ip)))
+            || self.nets.iter().any(either)
     }
 }
 
