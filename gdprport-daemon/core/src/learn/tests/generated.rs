@@ -162,12 +162,15 @@ proptest! {
                 prop_assert!(matches!(got, Verdict::Declared { .. }), "{edge:?}: {got:?}\n{}", starter.text);
             }
             let table = |identity: &Identity| demand(identity).ok().map(|demand| demand.table);
-            let known: BTreeSet<_> = service.edges.iter().filter_map(|edge| table(&edge.identity)).collect();
+            // What is accepted is the local service's, whichever of the port is asked.
+            let of_port = seen.services.iter().filter(|other| other.port == service.port);
+            let edges: Vec<_> = of_port.flat_map(|other| &other.edges).collect();
+            let known: BTreeSet<_> = edges.iter().filter_map(|edge| table(&edge.identity)).collect();
             let got = verdict(&policy, Direction::In, service.port, from, &stranger, posture);
             let is_stranger = table(&stranger).is_some_and(|table| !known.contains(&table));
             // A user without a name is asked for by number, which one that has got a name since has too.
             let nameless = |edge: &SeenEdge| edge.identity.user.is_none() && edge.identity.uid == stranger.uid;
-            let is_stranger = is_stranger && !service.edges.iter().any(nameless);
+            let is_stranger = is_stranger && !edges.into_iter().any(nameless);
             let prefixes = stranger.container.is_some();
             prop_assert!(!is_stranger || prefixes || !matches!(got, Verdict::Declared { .. }), "{got:?}\n{}", starter.text);
         }
