@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 
 use crate::sh;
-use crate::step::{note, short};
+use crate::step::{FAILED, note, short};
 
 type Stage = &'static [&'static str];
 
@@ -36,6 +36,9 @@ const ALONE: [Stage; 3] = [
     &["bench", "check", "--kernel-only"],
 ];
 
+/// How many failures of a stage its end names again.
+const NAMES: usize = 40;
+
 /// Runs all stages, whatever becomes of one of them; fails if one did.
 pub(crate) fn run() -> ExitCode {
     let begun = Instant::now();
@@ -52,9 +55,26 @@ pub(crate) fn run() -> ExitCode {
 struct Ended {
     name: String,
     time: Duration,
-    totals: Totals,
+    said: Said,
     /// Why it failed, if it did.
     problem: Option<String>,
+}
+
+/// What a stage printed that the end repeats.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Said {
+    totals: Totals,
+    /// What it names as failed, the first of them.
+    failed: Vec<String>,
+}
+
+impl Said {
+    fn read(&mut self, line: &str) {
+        self.totals.read(line);
+        if let Some(name) = line.strip_prefix(FAILED).filter(|_| self.failed.len() < NAMES) {
+            self.failed.push(name.to_owned());
+        }
+    }
 }
 
 /// Sums of the lines `N passed, N failed, N skipped` that commands print.
@@ -87,13 +107,13 @@ fn named(stage: Stage) -> String {
     stage.join(" ")
 }
 
-fn ended(stage: Stage, begun: Instant, ran: Result<(bool, Totals)>) -> Ended {
-    let (totals, problem) = match ran {
-        Ok((true, totals)) => (totals, None),
-        Ok((false, totals)) => (totals, Some("failed".to_owned())),
-        Err(error) => (Totals::default(), Some(format!("failed: {error:#}"))),
+fn ended(stage: Stage, begun: Instant, ran: Result<(bool, Said)>) -> Ended {
+    let (said, problem) = match ran {
+        Ok((true, said)) => (said, None),
+        Ok((false, said)) => (said, Some("failed".to_owned())),
+        Err(error) => (Said::default(), Some(format!("failed: {error:#}"))),
     };
-    Ended { name: named(stage), time: begun.elapsed(), totals, problem }
+    Ended { name: named(stage), time: begun.elapsed(), said, problem }
 }
 
 /// Runs a stage, passing its output on.
@@ -103,14 +123,14 @@ fn in_front(stage: Stage) -> Ended {
     let run = || {
         let mut cargo = sh::cargo();
         let mut child = cargo.arg("xtask").args(stage).env("CI", "true").stdout(Stdio::piped()).spawn()?;
-        let mut totals = Totals::default();
+        let mut said = Said::default();
         for line in BufReader::new(child.stdout.take().expect("is piped")).split(b'\n') {
             let line = line?;
             let line = String::from_utf8_lossy(&line);
             println!("{line}");
-            totals.read(&line);
+            said.read(&line);
         }
-        Ok((child.wait()?.success(), totals))
+        Ok((child.wait()?.success(), said))
     };
     ended(stage, begun, run())
 }
@@ -134,9 +154,9 @@ fn behind(stage: Stage) -> Ended {
             .stdout(file.try_clone()?)
             .stderr(file)
             .status()?;
-        let mut totals = Totals::default();
-        String::from_utf8_lossy(&fs::read(&log)?).lines().for_each(|line| totals.read(line));
-        Ok((status.success(), totals))
+        let mut said = Said::default();
+        String::from_utf8_lossy(&fs::read(&log)?).lines().for_each(|line| said.read(line));
+        Ok((status.success(), said))
     };
     ended(stage, begun, run())
 }
@@ -164,9 +184,8 @@ fn report(stages: &[Ended], all: Duration) {
 fn rendered(stages: &[Ended], all: Duration) -> String {
     let width = stages.iter().map(|stage| stage.name.len()).max().unwrap_or_default();
     let mut text = String::new();
-    let mut line = |name: &str, time: Duration, remark: &str| {
-        text.push_str(format!("{name:<width$}  {:>11}  {remark}", short(time)).trim_end());
-        text.push('\n');
+    let line = |name: &str, time: Duration, remark: &str| {
+        format!("{}\n", format!("{name:<width$}  {:>11}  {remark}", short(time)).trim_end())
     };
     for stage in stages {
         let beside = BESIDE.iter().any(|other| named(other) == stage.name);
@@ -175,11 +194,14 @@ fn rendered(stages: &[Ended], all: Duration) -> String {
             (None, true) => "beside the tests",
             (None, false) => "",
         };
-        line(&stage.name, stage.time, remark);
+        text.push_str(&line(&stage.name, stage.time, remark));
+        for name in &stage.said.failed {
+            text.push_str(&format!("  {FAILED}{name}\n"));
+        }
     }
-    line("in all", all, "");
+    text.push_str(&line("in all", all, ""));
     let mut sum = Totals::default();
-    for Totals { passed, failed, skipped } in stages.iter().map(|stage| stage.totals) {
+    for Totals { passed, failed, skipped } in stages.iter().map(|stage| stage.said.totals) {
         sum.passed += passed;
         sum.failed += failed;
         sum.skipped += skipped;
@@ -213,7 +235,10 @@ mod tests {
         let stage = |stage: Stage, seconds, passed, problem: Option<&str>| Ended {
             name: named(stage),
             time: Duration::from_secs(seconds),
-            totals: Totals { passed, failed: 1, skipped: 0 },
+            said: Said {
+                totals: Totals { passed, failed: 1, skipped: 0 },
+                failed: problem.map(|_| vec!["files are short".to_owned()]).unwrap_or_default(),
+            },
             problem: problem.map(str::to_owned),
         };
         let stages = [
@@ -225,9 +250,19 @@ mod tests {
         let expected = "test               11 min 40 s\n\
                         fuzz --build-only         90 s  beside the tests\n\
                         lint                     5.0 s  failed\n\
+                        \x20 failed: files are short\n\
                         in all             13 min 20 s\n\
                         11 passed, 3 failed, 0 skipped\n";
         assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn what_a_stage_names_as_failed_is_named_again_bounded() {
+        let mut said = Said::default();
+        said.read("failed: bytes::b on 6.1");
+        said.read("test failed: not so");
+        (0..1_000).for_each(|at| said.read(&format!("failed: {at}")));
+        assert_eq!((said.failed.len(), &*said.failed[0]), (NAMES, "bytes::b on 6.1"));
     }
 
     #[test]

@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
+/// What a line begins with that names one thing that failed, for whoever reads only the end of the output.
+pub(crate) const FAILED: &str = "failed: ";
+
 /// Runs one step: prints what it is for and, at the end, its outcome and duration.
 pub(crate) fn step<T>(what: &str, work: impl FnOnce() -> Result<(T, String)>) -> Result<T> {
     print_line(&format!("{} {what}", paint("1;36", "▸")));

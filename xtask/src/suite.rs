@@ -12,7 +12,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 
-use crate::step::{Times, note};
+use crate::step::{FAILED, Times, note};
 use crate::{build, setup, sh};
 
 /// Totals over all test programs.
@@ -20,6 +20,8 @@ use crate::{build, setup, sh};
 struct Tally {
     passed: u64,
     failed: u64,
+    /// Their names.
+    names: Vec<String>,
     /// Each with the reason, where one was given.
     skipped: Vec<String>,
     /// Those that do not belong into this run, as their reason states; these are not skips.
@@ -76,6 +78,9 @@ pub(crate) fn run(filter: Option<&str>, args: &[String]) -> Result<()> {
     }
     for case in &tally.skipped {
         eprintln!("skipped: {case}");
+    }
+    for name in &tally.names {
+        println!("{FAILED}{name}");
     }
     println!("{} passed, {} failed, {} skipped", tally.passed, tally.failed, tally.skipped.len());
     units.and(promises)?;
@@ -145,6 +150,12 @@ fn phase(
     Ok(((), format!("{passed} passed, {failed} failed")))
 }
 
+/// The test that a line says has failed.
+fn failed_test(line: &str) -> Option<String> {
+    let name = line.strip_prefix("test ")?.strip_suffix(" ... FAILED")?;
+    Some(name.to_owned())
+}
+
 impl Tally {
     /// Counts one line of a test program's output; lines other than results are ignored.
     fn read(&mut self, line: &str) {
@@ -161,6 +172,7 @@ impl Tally {
             };
             list.push(format!("{name}{}", why.replacen(',', ":", 1)));
         }
+        self.names.extend(failed_test(line));
         let Some((_, counts)) = line.strip_prefix("test result: ").and_then(|line| line.split_once(". "))
         else {
             return;

@@ -16,7 +16,7 @@ use crate::build;
 use crate::setup::apt;
 use crate::sh;
 use crate::side_by_side::side_by_side;
-use crate::step::step;
+use crate::step::{FAILED, step};
 
 /// Where the baseline is, within the checkout.
 const BASELINE: &str = "xtask/baselines/instructions.toml";
@@ -88,6 +88,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let outcomes = compare(&known, &counted);
     print!("{}", table(&outcomes));
     let worse: Vec<&str> = outcomes.iter().filter(|case| case.is_worse()).map(|case| &*case.name).collect();
+    worse.iter().for_each(|name| println!("{FAILED}{name}"));
     println!("{} passed, {} failed, 0 skipped", outcomes.len() - worse.len(), worse.len());
     if !worse.is_empty() {
         bail!(

@@ -40,7 +40,7 @@ const CONSOLE_LINES: usize = 15;
 #[derive(Debug)]
 pub(super) struct Run {
     /// Names what is kept of it; no two at a time with the same kernel may have the same.
-    pub(super) name: &'static str,
+    pub(super) name: String,
     /// For bash.
     pub(super) script: String,
     /// On this host and so in the machine.

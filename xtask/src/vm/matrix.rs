@@ -31,14 +31,26 @@ pub(super) struct Options<'a> {
 /// A kernel that was asked for, or why it cannot be had.
 type Asked = Result<Kernel, (String, String)>;
 
+/// The most promises of one machine. So many take half of its time at most on the slowest kernel; they would not be done
+/// in time if all of a kernel shared one, and short machines fill both processors of the host until the end.
+const SHARE: usize = 60;
+
 /// One machine with its share of the promises.
 struct Job<'a> {
     kernel: &'a Kernel,
     kind: Kind,
+    /// Which of the machines of this kind and kernel, from 1.
+    part: usize,
     promises: Vec<Promise>,
 }
 
 impl Job<'_> {
+    /// Names what is kept of the machine.
+    fn name(&self) -> String {
+        let name = self.kind.name();
+        if self.part == 1 { name.to_owned() } else { format!("{name}-{}", self.part) }
+    }
+
     /// How long it is expected to take.
     fn expected(&self) -> Duration {
         self.kind.expected() * u32::try_from(self.promises.len()).unwrap_or(u32::MAX)
@@ -123,9 +135,16 @@ fn jobs<'a>(
         for kind in Kind::ALL {
             let is_here = |promise: &&Promise| promise.needs() == kind && plan.runs(promise, &kernel.series);
             let promises: Vec<Promise> = promises.iter().filter(is_here).cloned().collect();
-            if !promises.is_empty() && (kind != Kind::Containers || with_containers) {
-                jobs.push(Job { kernel, kind, promises });
+            if kind == Kind::Containers && !with_containers {
+                continue;
             }
+            let share = promises.len().div_ceil(promises.len().div_ceil(SHARE).max(1)).max(1);
+            jobs.extend(promises.chunks(share).zip(1..).map(|(share, part)| Job {
+                kernel,
+                kind,
+                part,
+                promises: share.to_vec(),
+            }));
         }
     }
     jobs.sort_by_key(|job| Reverse(job.expected()));
@@ -140,14 +159,14 @@ fn on_machine(
     tools: &Tools,
     layer: Option<&PathBuf>,
 ) -> Result<Report> {
-    let Job { kernel, kind, promises } = job;
+    let Job { kernel, kind, promises, .. } = job;
     let start = Instant::now();
     let mut report =
         Report { series: kernel.series.clone(), results: Results::default(), boots: 0, time: Duration::ZERO };
-    let what = format!("Linux {}, {}", kernel.release, kind.name());
+    let what = format!("Linux {}, {}", kernel.release, job.name());
     step(&format!("{} promises on {what}", promises.len()), || {
         let run = Run {
-            name: kind.name(),
+            name: job.name(),
             script: promises::script(binary, promises),
             directory: sh::workspace().join("tests"),
             limit,
@@ -240,6 +259,21 @@ mod tests {
         let containers = ("6.1".to_owned(), Kind::Containers, 1);
         assert_eq!(shown(true), [plain.clone(), containers, short.clone()]);
         assert_eq!(shown(false), [plain, short]);
+    }
+
+    #[test]
+    fn many_promises_of_a_kernel_are_shared_by_machines() {
+        let kernel = kernel("5.10");
+        let plan = Plan { core: &[], containers: None };
+        let many: Vec<_> = (0..141).map(|at| Promise::sample("bytes", &format!("promise_{at}"))).collect();
+        let jobs = jobs([&kernel].into_iter(), &many, plan, false);
+        let shared: Vec<_> = jobs.iter().flat_map(|job| job.promises.iter().cloned()).collect();
+        assert_eq!(shared, many);
+        let shown: Vec<_> = jobs.iter().map(|job| (job.name(), job.promises.len())).collect();
+        assert_eq!(
+            shown,
+            [("plain", 47), ("plain-2", 47), ("plain-3", 47)].map(|(name, of)| (name.to_owned(), of))
+        );
     }
 
     #[test]

@@ -93,7 +93,7 @@ pub(crate) fn run_script(
     line: impl FnMut(&str),
 ) -> Result<Ended> {
     let run = Run {
-        name: "script",
+        name: "script".to_owned(),
         script,
         directory: sh::workspace().to_owned(),
         limit,
@@ -115,7 +115,7 @@ pub(crate) fn run_under_systemd(
     line: impl FnMut(&str),
 ) -> Result<Ended> {
     let run = Run {
-        name: "systemd",
+        name: "systemd".to_owned(),
         script,
         directory: sh::workspace().to_owned(),
         limit,
@@ -156,7 +156,7 @@ fn run_command(options: &Options, tools: &Tools, archive: &packages::KernelArchi
         let script = machine::quoted(&options.command);
         let systemd = options.systemd;
         let run = Run {
-            name: "command",
+            name: "command".to_owned(),
             script,
             directory: directory.clone(),
             limit,

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use super::kernel::Kernel;
 use super::machine::retries;
 use super::promises::{Promise, PromiseOutcome};
-use crate::step::short;
+use crate::step::{FAILED, short};
 
 /// The results of one kernel.
 #[derive(Debug)]
@@ -119,6 +119,9 @@ impl Table {
                 println!("kernel {series}: {scope} promises; all of them: cargo xtask vm --kernel {series}");
             }
         }
+        for broken in self.broken() {
+            println!("{FAILED}{broken}");
+        }
         let (passed, failed, skipped) = self.total();
         println!("{passed} passed, {failed} failed, {skipped} skipped");
     }
@@ -155,6 +158,16 @@ impl Table {
     fn total(&self) -> (usize, usize, usize) {
         let counts = self.columns.iter().map(|column| column.count(self.promises.len()));
         counts.fold((0, 0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1, sum.2 + one.2))
+    }
+
+    /// What was broken, and on which kernel.
+    fn broken(&self) -> Vec<String> {
+        let of = |column: &Column| {
+            let rows = self.promises.iter().zip(&column.outcomes);
+            let failed = rows.filter(|(_, outcome)| matches!(outcome, PromiseOutcome::Failed));
+            failed.map(|(name, _)| format!("{name} on {}", column.series)).collect::<Vec<_>>()
+        };
+        self.columns.iter().flat_map(of).collect()
     }
 
     /// Promises that no kernel kept. An old kernel may lack what one is about; it must hold where there is that.
@@ -220,6 +233,16 @@ mod tests {
         let text = table.render();
         assert!(text.contains("| bytes::a | passed 1.5 s  | skipped       |"), "{text}");
         assert!(text.contains("| in all   | 90 s, 2 boots |               |"), "{text}");
+    }
+
+    #[test]
+    fn what_is_broken_is_named_with_its_kernel() {
+        let outcomes = [PromiseOutcome::Passed(1500), PromiseOutcome::Failed];
+        let table = table(vec![
+            column("6.1", Ok("6.1.0"), &outcomes),
+            column("5.10", Err("no suite offers it"), &[]),
+        ]);
+        assert_eq!(table.broken(), ["bytes::b on 6.1"]);
     }
 
     #[test]
