@@ -63,8 +63,12 @@ impl Resets {
     ) {
         let cookie = change.flow.cookie;
         if matches!(change.kind, ChangeKind::Closed | ChangeKind::Failed | ChangeKind::Removed(_)) {
-            self.undecided.remove(&cookie);
-            self.going_on.remove(&cookie);
+            // Every connection comes here, and hardly ever is anything in these: a removal hashes even then.
+            for some in [&mut self.undecided, &mut self.going_on] {
+                if !some.is_empty() {
+                    some.remove(&cookie);
+                }
+            }
             return;
         }
         // What a reload demands of flows that were open is `existing`'s.
