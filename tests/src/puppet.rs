@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, channel};
 
 use crate::child::{Child, Place};
 use crate::temp::{TempDir, set_mode};
-use crate::wait::TIMEOUT;
+use crate::wait::{self, TIMEOUT};
 
 /// A program of this package, in a directory of its own under a name of the test's choice.
 #[derive(Debug)]
@@ -240,4 +240,17 @@ impl Default for Puppet {
 pub fn held(reply: &str) -> HeldStream {
     let (id, address) = reply.split_once(' ').expect("a number and an address");
     HeldStream { id: id.parse().expect("a number"), address: address.parse().expect("an address") }
+}
+
+/// Lets `from` give what it calls `what` to `to`, which takes it by `how`; returns the taker's reply.
+///
+/// # Panics
+/// When it is not taken.
+#[track_caller]
+pub fn give(dir: &TempDir, from: &mut Puppet, what: &str, to: &mut Puppet, how: &str) -> String {
+    let path = dir.join(format!("passing-{what}"));
+    to.send(&format!("{how} {}", path.display()));
+    wait::until("the taker listens", || path.exists());
+    from.ask(&format!("give {} {what}", path.display()));
+    to.reply()
 }

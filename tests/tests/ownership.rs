@@ -14,7 +14,7 @@ use gdprport_tests::need;
 use gdprport_tests::pair::Pair;
 use gdprport_tests::policy::open;
 use gdprport_tests::ports::Port;
-use gdprport_tests::puppet::{ProgramCopy, Puppet, held, real};
+use gdprport_tests::puppet::{ProgramCopy, Puppet, give, held, real};
 use gdprport_tests::skip::installed;
 use gdprport_tests::temp::{TempDir, set_mode};
 use gdprport_tests::truth::End;
@@ -234,16 +234,6 @@ fn a_workers_null_address_accept_is_never_wrong_and_exact() {
     let marked = pid == Some(pair.server.pid().into()) && attribution == "listener";
     assert!(right || marked, "{}", event.line());
     pair.daemon.stop();
-}
-
-/// Lets `from` give what it calls `what` to `to`, which takes it by `how`; returns the taker's reply.
-#[track_caller]
-fn give(dir: &TempDir, from: &mut Puppet, what: &str, to: &mut Puppet, how: &str) -> String {
-    let path = dir.join(format!("passing-{what}"));
-    to.send(&format!("{how} {}", path.display()));
-    wait::until("the taker listens", || path.exists());
-    from.ask(&format!("give {} {what}", path.display()));
-    to.reply()
 }
 
 /// It is the acceptor's where the kernel offers the hook for it, and marked as the listener's elsewhere.

@@ -30,7 +30,7 @@ const BESIDE: [Stage; 2] = [&["fuzz", "--build-only"], &["bench", "check"]];
 const ALONE: [Stage; 3] = [
     // Earlier finds are in the corpus, which the tests replay. A new find here is chance and need not come from the change
     // under test: it is reported and does not fail the run. A target that no longer builds does.
-    &["fuzz", "--seconds", "45", "--report-only"],
+    &["fuzz", "--seconds", "30", "--report-only"],
     // The oldest kernel and the newest of a release keep every promise, the one between them the core.
     &["vm", "--kernel", "5.10", "--kernel", "6.1", "--kernel", "6.12", "--core", "6.1"],
     &["bench", "check", "--kernel-only"],
