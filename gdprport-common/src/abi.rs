@@ -1,7 +1,7 @@
 //! Numbers of the ABI that belong to no single layout.
 
 /// Version of this ABI. Pinned maps of another version are never reused.
-pub const ABI_VERSION: u32 = 8;
+pub const ABI_VERSION: u32 = 9;
 
 /// This bit is set in exec ids that the daemon assigned to processes it found at start, and clear in those that the
 /// kernel side assigned.

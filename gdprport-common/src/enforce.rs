@@ -4,9 +4,9 @@
 //! `gdprport_core::enforce`. Every key begins with the generation, so that two policies are in the same maps while one
 //! replaces the other, and a decision reads one of them only.
 //!
-//! A decision: number → [`EnforcePort`] → peer, by the longest prefix → [`EnforcePeer`] → its [`EnforceSteps`]. Each step
-//! is a bucket of rules and which parts of the caller's identity they ask for: one look-up of [`EnforceRuleKey`] by the
-//! classes of these parts. The caller may, if one of the rules found is not past its end.
+//! A decision: number → [`EnforcePort`] → peer, by the longest prefix → [`EnforcePeer`] → its steps, and those that have no
+//! room there in [`EnforceSteps`]. Each step is a bucket of rules and which parts of the caller's identity they ask for: one
+//! look-up of [`EnforceRuleKey`] by the classes of these parts. The caller may, if one of the rules found is not past its end.
 
 /// The parts of an identity that rules ask about; each value of a part has a class.
 pub const ENFORCE_PARTS: usize = 4;
@@ -28,9 +28,11 @@ pub const CLASS_WITHHELD: u32 = 2;
 /// The first class that is no such.
 pub const CLASS_FIRST: u32 = 3;
 
+/// Steps that a peer itself has room for: most have no more.
+pub const ENFORCE_FIRST: usize = 3;
 /// Steps of one [`EnforceSteps`].
 pub const ENFORCE_STEPS: usize = 8;
-/// Most [`EnforceSteps`] of one peer: 64 look-ups bound a decision.
+/// Most [`EnforceSteps`] of one peer: 64 look-ups, and those of the peer itself, bound a decision.
 pub const ENFORCE_STEPS_CHAIN: usize = 8;
 
 /// In [`EnforceRule`]: it never ends.
@@ -129,9 +131,9 @@ pub struct EnforcePeerKey {
 
 /// What a peer is decided by.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EnforcePeer {
-    /// The number of the first [`EnforceSteps`]; 0: there is none, so that nothing is allowed.
+    /// The number of the [`EnforceSteps`] that follow those in `first`; 0: none do.
     pub steps: u32,
     /// The declaration that the peer falls under, by its place in the policy.
     pub declaration: u32,
@@ -141,6 +143,8 @@ pub struct EnforcePeer {
     pub parts: u8,
     /// Always 0.
     pub reserved: u16,
+    /// The first steps, up to one with bucket 0; without any, nothing is allowed.
+    pub first: [EnforceStep; ENFORCE_FIRST],
 }
 
 /// Key of a list of steps.
@@ -157,7 +161,7 @@ pub struct EnforceStepsKey {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EnforceStep {
-    /// Their number.
+    /// Their number, from 1.
     pub bucket: u32,
     /// Which parts of the identity they ask for: bit n for part n.
     pub parts: u32,
@@ -273,7 +277,7 @@ mod user {
 const _: () = {
     assert!(size_of::<EnforceOwnKey>() == 8);
     assert!(size_of::<EnforcePortKey>() == 8 && size_of::<EnforcePort>() == 8);
-    assert!(size_of::<EnforcePeerKey>() == 28 && size_of::<EnforcePeer>() == 12);
+    assert!(size_of::<EnforcePeerKey>() == 28 && size_of::<EnforcePeer>() == 36);
     assert!(size_of::<EnforceStepsKey>() == 8 && size_of::<EnforceSteps>() == 72);
     assert!(size_of::<EnforceClassKey>() == 24 && size_of::<EnforceRuleKey>() == 24);
     assert!(size_of::<EnforceInForce>() == 16);

@@ -20,9 +20,10 @@ use aya_ebpf::helpers::generated::{
 use gdprport_common::{ENFORCE_DENY, EnforceTally, Hook, SOCKET_DECISION, SOCKET_DENIED, SocketOwner};
 
 use crate::count::{Occasion, add};
-use crate::enforce::{ATTEMPTS, Asked, Caller, DECIDES, Found, left, look, settle};
+use crate::enforce::{ATTEMPTS, Asked, DECIDES, Found, left, look, settle};
 use crate::exempt::MAPPED;
 use crate::flow::SocketTuple;
+use crate::identity::Caller;
 use crate::maps::{COUNTERS, DENIED_SYNS, DeniedSyn, ENFORCE_ACTIVE, port_flags};
 use crate::owners::NOBODY;
 use crate::segment::parse_headers;
@@ -101,7 +102,7 @@ unsafe extern "C" fn gp_arriving(skb: *mut __sk_buff, port: u32) -> u32 {
         let Some(sk) = listener(skb) else { return 0 };
         let stored = owners::find(sk, skb.cast());
         let owner = if stored.is_null() { &raw const NOBODY } else { stored.cast_const() };
-        let Caller { who, exec_id, ids, cgroup } = listens(&*owner);
+        let [who, exec_id, ids, cgroup] = listens(&*owner);
         let decision = gp_decide_syn(skb, who | u64::from(port) << PORT_SHIFT, exec_id, ids, cgroup);
         if decision & u32::from(SOCKET_DENIED) == 0 {
             return 0;
@@ -111,16 +112,12 @@ unsafe extern "C" fn gp_arriving(skb: *mut __sk_buff, port: u32) -> u32 {
     }
 }
 
-/// Who listens.
+/// Who listens, as numbers of [`Caller::other`].
 #[inline(always)]
-fn listens(owner: &SocketOwner) -> Caller {
+fn listens(owner: &SocketOwner) -> [u64; 4] {
     let caller = &owner.caller;
-    Caller {
-        who: u64::from(caller.tgid) << 1,
-        exec_id: caller.exec_id,
-        ids: u64::from(caller.uid) << 32 | u64::from(caller.gid),
-        cgroup: caller.cgroup_id,
-    }
+    let ids = u64::from(caller.uid) << 32 | u64::from(caller.gid);
+    [u64::from(caller.tgid) << 1, caller.exec_id, ids, caller.cgroup_id]
 }
 
 /// What the tables say of a SYN, as `SOCKET_*` flags; nothing of a peer that is not denied anything.
@@ -145,7 +142,7 @@ unsafe extern "C" fn gp_decide_syn(
             inward: true,
             decides: ENFORCE_DENY.into(),
         };
-        let caller = Caller { who: port_and_who & ((1 << PORT_SHIFT) - 1), exec_id, ids, cgroup };
+        let caller = Caller::other(port_and_who & ((1 << PORT_SHIFT) - 1), exec_id, ids, cgroup);
         decided(&asked, &caller).map_or(0, |found| found.decision())
     }
 }
@@ -275,7 +272,7 @@ unsafe extern "C" fn gp_arrived(ops: *mut bpf_sock_ops, port: u32) -> u32 {
             stored = owners::unknown(sk, ops.cast());
         }
         let owner = if stored.is_null() { &raw const NOBODY } else { stored.cast_const() };
-        let Caller { who, exec_id, ids, cgroup } = listens(&*owner);
+        let [who, exec_id, ids, cgroup] = listens(&*owner);
         let decision =
             gp_decide_arrived(ops, who | u64::from(port) << PORT_SHIFT, exec_id, ids, cgroup) as u8;
         if !stored.is_null() {
@@ -310,7 +307,7 @@ unsafe extern "C" fn gp_decide_arrived(
             inward: true,
             decides: DECIDES,
         };
-        let caller = Caller { who: port_and_who & ((1 << PORT_SHIFT) - 1), exec_id, ids, cgroup };
+        let caller = Caller::other(port_and_who & ((1 << PORT_SHIFT) - 1), exec_id, ids, cgroup);
         let found = decided(&asked, &caller);
         match found {
             Some(found) if found.flags & DECIDES == 0 => left(tally),

@@ -13,20 +13,20 @@ use core::ptr::{self, read_volatile};
 use aya_ebpf::bindings::{bpf_sock, bpf_sock_addr};
 use aya_ebpf::helpers::generated::{bpf_ktime_get_boot_ns, bpf_map_lookup_elem};
 use gdprport_common::{
-    CLASS_UNKNOWN, CLASS_UNLISTED, CLASS_WITHHELD, ENFORCE_CGROUP, ENFORCE_DENY, ENFORCE_DENY_UNKNOWN,
-    ENFORCE_EXE, ENFORCE_GID, ENFORCE_LOST_DENIES, ENFORCE_LOST_PASSES, ENFORCE_OPEN, ENFORCE_PARTS,
-    ENFORCE_STEPS, ENFORCE_STEPS_CHAIN, ENFORCE_UID, ENFORCE_WARN, EXE_PATH, EXE_WITHHELD, EnforceClassKey,
-    EnforcePeer, EnforcePeerKey, EnforcePortKey, EnforceRuleKey, EnforceStepsKey, EnforceTally, NAME_SERVICE,
-    SOCKET_DENIED, SOCKET_UNKNOWN, SOCKET_WOULD_DENY, SocketOwner,
+    CLASS_UNKNOWN, ENFORCE_CGROUP, ENFORCE_DENY, ENFORCE_DENY_UNKNOWN, ENFORCE_EXE, ENFORCE_FIRST,
+    ENFORCE_GID, ENFORCE_LOST_DENIES, ENFORCE_LOST_PASSES, ENFORCE_OPEN, ENFORCE_STEPS, ENFORCE_STEPS_CHAIN,
+    ENFORCE_UID, ENFORCE_WARN, EnforcePeer, EnforcePeerKey, EnforcePortKey, EnforceRuleKey, EnforceStep,
+    EnforceStepsKey, EnforceTally, NAME_SERVICE, SOCKET_DENIED, SOCKET_UNKNOWN, SOCKET_WOULD_DENY,
+    SocketOwner, TaskIdentity,
 };
 
 use crate::call::{socket, user_address, user_port};
 use crate::count::add;
 use crate::exempt::{MAPPED, is_loopback, is_lost, is_own};
 use crate::flow::withheld_flags;
+use crate::identity::{self, Caller, Classes};
 use crate::maps::{
-    COUNTERS, ENFORCE_ACTIVE, ENFORCE_CLASSES, ENFORCE_PEERS, ENFORCE_PORTS, ENFORCE_RULES,
-    ENFORCE_STEP_LISTS, TASKS,
+    COUNTERS, ENFORCE_ACTIVE, ENFORCE_PEERS, ENFORCE_PORTS, ENFORCE_RULES, ENFORCE_STEP_LISTS,
 };
 
 /// How often a decision is made again because another generation became the active one meanwhile.
@@ -48,28 +48,46 @@ const UNKNOWN_PAIR: u64 = (CLASS_UNKNOWN as u64) << 32 | CLASS_UNKNOWN as u64;
 /// 127.0.0.1.
 const LOOPBACK: u32 = 0x7f00_0001_u32.to_be();
 
-/// Decides a connect of `owner` and counts it. Returns `SOCKET_*` flags of a decision.
+/// Decides a connect of `owner` and counts it. Returns `SOCKET_*` flags of a decision. `task`: what is known of the process that
+/// calls, if that is the owner, as it nearly always is; null otherwise.
 ///
 /// # Safety
-/// `ctx` is the context of a program of `cgroup/connect` for this family, and its socket is not null.
+/// `ctx` is the context of a program of `cgroup/connect` for this family, and its socket is not null. `task` is null or a map value.
 #[inline(always)]
-pub(crate) unsafe fn decide(ctx: *mut bpf_sock_addr, family: u8, owner: &SocketOwner) -> u8 {
+pub(crate) unsafe fn decide(
+    ctx: *mut bpf_sock_addr,
+    family: u8,
+    owner: &SocketOwner,
+    task: *const TaskIdentity,
+) -> u8 {
     let caller = &owner.caller;
-    let ids = u64::from(caller.uid) << 32 | u64::from(caller.gid);
-    // Of nobody who is known, no value is; a worker of io_uring is one that a process chose to be unknown by.
-    let withheld = u64::from(withheld_flags(owner) != 0);
-    let who = u64::from(caller.tgid) << 1 | withheld;
     // SAFETY: guaranteed by the caller.
     let decision = unsafe {
-        if family == 4 {
-            gp_decide4(ctx, who, caller.exec_id, ids, caller.cgroup_id)
+        if task.is_null() {
+            let ids = u64::from(caller.uid) << 32 | u64::from(caller.gid);
+            // Of nobody who is known, no value is; a worker of io_uring is one that a process chose to be unknown by.
+            let withheld = u64::from(withheld_flags(owner) != 0);
+            let who = u64::from(caller.tgid) << 1 | withheld;
+            if family == 4 {
+                gp_decide4(ctx, who, caller.exec_id, ids, caller.cgroup_id)
+            } else {
+                gp_decide6(ctx, who, caller.exec_id, ids, caller.cgroup_id)
+            }
         } else {
-            gp_decide6(ctx, who, caller.exec_id, ids, caller.cgroup_id)
+            let (state, [first, second]) = identity::executable(task, caller.exec_id);
+            let who = u64::from(caller.tgid) << 32 | u64::from(state);
+            if family == 4 {
+                gp_decide_own4(ctx, who, first, second, owner.since_ns)
+            } else {
+                gp_decide_own6(ctx, who, first, second, owner.since_ns)
+            }
         }
     };
     decision as u8
 }
 
+/// Decides for a process that need not be the one that calls.
+///
 /// # Safety
 /// `ctx` is the context of a program of `cgroup/connect4`.
 #[unsafe(no_mangle)]
@@ -82,9 +100,11 @@ unsafe extern "C" fn gp_decide4(
     cgroup: u64,
 ) -> u32 {
     // SAFETY: guaranteed by the caller.
-    unsafe { decide_family(ctx, 4, &Caller { who, exec_id, ids, cgroup }) }
+    unsafe { decide_family(ctx, 4, &Caller::other(who, exec_id, ids, cgroup), bpf_ktime_get_boot_ns()) }
 }
 
+/// As above.
+///
 /// # Safety
 /// `ctx` is the context of a program of `cgroup/connect6`.
 #[unsafe(no_mangle)]
@@ -97,23 +117,47 @@ unsafe extern "C" fn gp_decide6(
     cgroup: u64,
 ) -> u32 {
     // SAFETY: guaranteed by the caller.
-    unsafe { decide_family(ctx, 6, &Caller { who, exec_id, ids, cgroup }) }
+    unsafe { decide_family(ctx, 6, &Caller::other(who, exec_id, ids, cgroup), bpf_ktime_get_boot_ns()) }
 }
 
-/// Who calls, or listens, as numbers.
-pub(crate) struct Caller {
-    /// The process id, above a bit that is set if the process withheld who it is; no id: it is not known.
-    pub who: u64,
-    pub exec_id: u64,
-    /// The real user id, above the real group id.
-    pub ids: u64,
-    pub cgroup: u64,
+/// Decides for the process that calls, of which nothing is looked up again.
+///
+/// # Safety
+/// `ctx` is the context of a program of `cgroup/connect4`.
+#[unsafe(no_mangle)]
+#[inline(never)]
+unsafe extern "C" fn gp_decide_own4(
+    ctx: *mut bpf_sock_addr,
+    who: u64,
+    first: u64,
+    second: u64,
+    now_ns: u64,
+) -> u32 {
+    // SAFETY: guaranteed by the caller.
+    unsafe { decide_family(ctx, 4, &Caller::own(who, [first, second]), now_ns) }
+}
+
+/// As above.
+///
+/// # Safety
+/// `ctx` is the context of a program of `cgroup/connect6`.
+#[unsafe(no_mangle)]
+#[inline(never)]
+unsafe extern "C" fn gp_decide_own6(
+    ctx: *mut bpf_sock_addr,
+    who: u64,
+    first: u64,
+    second: u64,
+    now_ns: u64,
+) -> u32 {
+    // SAFETY: guaranteed by the caller.
+    unsafe { decide_family(ctx, 6, &Caller::own(who, [first, second]), now_ns) }
 }
 
 /// # Safety
 /// `ctx` is the context of a program for this family.
 #[inline(always)]
-unsafe fn decide_family(ctx: *mut bpf_sock_addr, family: u8, caller: &Caller) -> u32 {
+unsafe fn decide_family(ctx: *mut bpf_sock_addr, family: u8, caller: &Caller, now_ns: u64) -> u32 {
     let Some(counters) = COUNTERS.get_ptr_mut(0) else { return 0 };
     // SAFETY: guaranteed by the caller; counters are a map value, which only atomic additions change.
     unsafe {
@@ -121,7 +165,6 @@ unsafe fn decide_family(ctx: *mut bpf_sock_addr, family: u8, caller: &Caller) ->
         add(&raw mut (*tally).asked, 1);
         let sk = socket(ctx);
         let Some(active) = ENFORCE_ACTIVE.get_ptr(0) else { return left(tally) };
-        let now_ns = bpf_ktime_get_boot_ns();
         let mut generation = read_volatile(active).at(now_ns);
         if sk.is_null() || generation == 0 {
             return left(tally);
@@ -141,7 +184,7 @@ unsafe fn decide_family(ctx: *mut bpf_sock_addr, family: u8, caller: &Caller) ->
                 let denied = u32::from(SOCKET_DENIED | SOCKET_WOULD_DENY);
                 if found.flags & DECIDES != 0
                     && found.decision() & denied != 0
-                    && is_own(caller.who >> 1, (caller.ids >> 32) as u32, number)
+                    && is_own(caller.tgid(), caller.uid(), number)
                 {
                     return left(tally);
                 }
@@ -282,11 +325,23 @@ pub(crate) fn look(generation: u32, asked: &Asked, caller: &Caller, now_ns: u64,
         }
         return;
     }
-    let [exe, uid, gid, cgroup] = classes(generation, parts, caller).map(u64::from);
-    let (exe_uid, gid_cgroup) = (exe << 32 | uid, gid << 32 | cgroup);
+    if flags & u32::from(ENFORCE_OPEN) != 0 {
+        // Whatever rules say, it is unknown.
+        found.flags = flags;
+        return;
+    }
+    let classes = caller.classes(generation, parts);
     let mut says = 0;
+    for at in 0..ENFORCE_FIRST {
+        // SAFETY: as above.
+        let step = unsafe { (*peer).first[at] };
+        if step.bucket == 0 || says & ALLOWS != 0 {
+            break;
+        }
+        says |= ask(generation, step, &classes, asked.inward, now_ns);
+    }
     for _ in 0..ENFORCE_STEPS_CHAIN {
-        if number == 0 {
+        if number == 0 || says & ALLOWS != 0 {
             break;
         }
         let Some(list) = ENFORCE_STEP_LISTS.get_ptr(&EnforceStepsKey { generation, number }) else {
@@ -301,17 +356,24 @@ pub(crate) fn look(generation: u32, asked: &Asked, caller: &Caller, now_ns: u64,
                 break;
             }
             // SAFETY: as above.
-            let step = unsafe { (*list).steps[at] };
-            let bucket = u64::from(generation) << 32 | u64::from(step.bucket);
-            says |= gp_enforce_rule(bucket, exe_uid, gid_cgroup, step.parts.into(), now_ns);
-            if asked.inward && step.parts != 0 {
-                says |= gp_enforce_rule(bucket, UNKNOWN_PAIR, UNKNOWN_PAIR, step.parts.into(), now_ns);
-            }
+            says |= ask(generation, unsafe { (*list).steps[at] }, &classes, asked.inward, now_ns);
         }
         number = next;
     }
     found.flags = flags;
     found.says = says;
+}
+
+/// What the rules of a step say; of what arrives, also of nobody who is known.
+#[inline(always)]
+fn ask(generation: u32, step: EnforceStep, classes: &Classes, inward: bool, now_ns: u64) -> u32 {
+    let bucket = u64::from(generation) << 32 | u64::from(step.bucket);
+    let parts = u64::from(step.parts);
+    let mut says = gp_enforce_rule(bucket, classes.exe_uid, classes.gid_cgroup, parts, now_ns);
+    if inward && parts != 0 {
+        says |= gp_enforce_rule(bucket, UNKNOWN_PAIR, UNKNOWN_PAIR, parts, now_ns);
+    }
+    says
 }
 
 /// The longest prefix that has the address.
@@ -322,25 +384,6 @@ fn longest(generation: u32, group: u32, address: [u32; 4]) -> Option<*const Enfo
     // SAFETY: the map and a key of its size.
     let found = unsafe { bpf_map_lookup_elem(map, (&raw const key).cast()) };
     if found.is_null() { None } else { Some(found.cast()) }
-}
-
-#[inline(always)]
-fn classes(generation: u32, parts: u32, caller: &Caller) -> [u32; ENFORCE_PARTS] {
-    if caller.who >> 1 == 0 {
-        let class = if caller.who == 0 { CLASS_UNKNOWN } else { CLASS_WITHHELD };
-        return [class; ENFORCE_PARTS];
-    }
-    let of = |part: usize, value: u64| {
-        let asks = u64::from(parts >> part & 1);
-        gp_enforce_class(u64::from(generation) << 32 | part as u64, value, 0, asks)
-    };
-    let asks_exe = u64::from(parts >> ENFORCE_EXE & 1);
-    let mut classes = [CLASS_UNLISTED; ENFORCE_PARTS];
-    classes[ENFORCE_EXE] = gp_enforce_exe(generation, asks_exe, caller.who >> 1, caller.exec_id);
-    classes[ENFORCE_UID] = of(ENFORCE_UID, caller.ids >> 32);
-    classes[ENFORCE_GID] = of(ENFORCE_GID, caller.ids & 0xffff_ffff);
-    classes[ENFORCE_CGROUP] = of(ENFORCE_CGROUP, caller.cgroup);
-    classes
 }
 
 /// What the rules of a bucket, below the generation, say now of a caller with these classes: [`ALLOWS`] and [`MAY_ALLOW`].
@@ -363,38 +406,4 @@ extern "C" fn gp_enforce_rule(bucket: u64, exe_uid: u64, gid_cgroup: u64, parts:
     let (allows_until, unknown_until) = unsafe { ((*rule).allows_until, (*rule).unknown_until) };
     let allows = if now_ns <= allows_until { ALLOWS } else { 0 };
     if now_ns <= unknown_until { allows | MAY_ALLOW } else { allows }
-}
-
-/// The class of a value, if rules ask for it. `part` is below the generation.
-#[unsafe(no_mangle)]
-#[inline(never)]
-extern "C" fn gp_enforce_class(part: u64, first: u64, second: u64, asks: u64) -> u32 {
-    if asks == 0 {
-        return CLASS_UNLISTED;
-    }
-    let key = EnforceClassKey { generation: (part >> 32) as u32, part: part as u32, value: [first, second] };
-    // SAFETY: a map value.
-    ENFORCE_CLASSES.get_ptr(&key).map_or(CLASS_UNLISTED, |class| unsafe { *class })
-}
-
-/// The class of a process's executable, if rules ask for it. A process of which the executable is another by now is not known:
-/// only a worker of the kernel calls for one that may have ended.
-#[unsafe(no_mangle)]
-#[inline(never)]
-extern "C" fn gp_enforce_exe(generation: u32, asks: u64, tgid: u64, exec_id: u64) -> u32 {
-    if asks == 0 {
-        return CLASS_UNLISTED;
-    }
-    let Some(task) = TASKS.get_ptr(&(tgid as u32)) else { return CLASS_UNKNOWN };
-    // SAFETY: a map value.
-    let (now, state, [first, second]) =
-        unsafe { ((*task).exec_id, (*task).exe.state, (*task).exe.fingerprint) };
-    if now != exec_id {
-        return CLASS_UNKNOWN;
-    }
-    match state {
-        EXE_PATH => gp_enforce_class(u64::from(generation) << 32 | ENFORCE_EXE as u64, first, second, 1),
-        EXE_WITHHELD => CLASS_WITHHELD,
-        _ => CLASS_UNKNOWN,
-    }
 }

@@ -28,6 +28,7 @@ mod fin;
 mod fingerprint;
 mod flow;
 mod groups;
+mod identity;
 mod maps;
 mod mptcp;
 mod object;

@@ -1,6 +1,6 @@
 //! The calling process, for programs that run in its context (of `sock_ops` only the callback of `listen`).
 
-use core::ptr::read_volatile;
+use core::ptr::{self, read_volatile};
 use core::slice::from_raw_parts;
 
 use aya_ebpf::bindings::BPF_RB_NO_WAKEUP;
@@ -92,11 +92,12 @@ fn in_kernel_thread() -> bool {
 }
 
 /// Describes the calling process in `caller`, where all but the network namespace is 0. Sends its executable to the daemon
-/// unless the daemon has it. In a kernel thread there is no caller: its tgid stays 0, and its name is that of the thread.
+/// unless the daemon has it. In a kernel thread there is no caller: its tgid stays 0, and its name is that of the thread. Returns
+/// what is known of the process, its map value; null if nothing is, or there is no caller.
 ///
 /// In place, because a caller that is returned is copied, field by field, once for each function in between.
 #[inline(always)]
-pub(crate) fn read_current(caller: &mut Caller) {
+pub(crate) fn read_current(caller: &mut Caller) -> *const TaskIdentity {
     // SAFETY: writes at most the 16 bytes it is given.
     unsafe { bpf_get_current_comm((&raw mut caller.comm).cast(), 16) };
     let tgid = current_tgid();
@@ -105,7 +106,7 @@ pub(crate) fn read_current(caller: &mut Caller) {
     let exec_id = unsafe { task.map_or(0, |task| (*task).exec_id) };
     // A kernel thread never executed a program, nor did those that it descends from: only `kthreadd` makes them.
     if exec_id == 0 && in_kernel_thread() {
-        return;
+        return ptr::null();
     }
     // SAFETY: the helpers take no argument and cannot fail.
     unsafe {
@@ -116,10 +117,10 @@ pub(crate) fn read_current(caller: &mut Caller) {
     }
     caller.tgid = tgid;
     read_effective_ids(caller);
-    if let Some(task) = task {
-        // SAFETY: as above.
-        unsafe { identify(caller, task) };
-    }
+    let Some(task) = task else { return ptr::null() };
+    // SAFETY: as above.
+    unsafe { identify(caller, task) };
+    task
 }
 
 /// Reads the calling process in a program that has no helpers for it, from the task itself; else as [`read_current`].

@@ -81,7 +81,7 @@ fn connect(ctx: *mut bpf_sock_addr, family: u8) -> i32 {
         }
         let mut owner = SocketOwner::default();
         owner.caller.netns_cookie = bpf_get_netns_cookie(ctx.cast());
-        owner::read_current(&mut owner.caller);
+        let task = owner::read_current(&mut owner.caller);
         mptcp::connects(sk, &mut owner.caller);
         if owner.caller.tgid != 0 {
             owner.role = SocketRole::Connected as u8;
@@ -91,7 +91,7 @@ fn connect(ctx: *mut bpf_sock_addr, family: u8) -> i32 {
         owner.peer_port = port as u16;
         owner.peer_family = family;
         if flags.decided() {
-            owner.flags = enforce::decide(ctx, family, &owner);
+            owner.flags = enforce::decide(ctx, family, &owner, task);
             if owner.flags & SOCKET_DENIED != 0 {
                 // What is stored of an earlier connect of this socket stays.
                 denied(ctx, &raw const owner);

@@ -9,8 +9,8 @@ use gdprport_common::{
     CLASS_UNKNOWN, CLASS_UNLISTED, CLASS_WITHHELD, ENFORCE_CGROUP, ENFORCE_DENY, ENFORCE_DENY_UNKNOWN,
     ENFORCE_EXE, ENFORCE_GID, ENFORCE_LOST_DENIES, ENFORCE_LOST_PASSES, ENFORCE_OPEN, ENFORCE_PARTS,
     ENFORCE_STEPS_CHAIN, ENFORCE_UID, ENFORCE_WARN, EnforceClassKey, EnforceOwnKey, EnforcePeer,
-    EnforcePeerKey, EnforcePort, EnforcePortKey, EnforceRule, EnforceRuleKey, EnforceSteps, EnforceStepsKey,
-    NAME_SERVICE,
+    EnforcePeerKey, EnforcePort, EnforcePortKey, EnforceRule, EnforceRuleKey, EnforceStep, EnforceSteps,
+    EnforceStepsKey, NAME_SERVICE,
 };
 
 use super::tables::Tables;
@@ -165,40 +165,11 @@ impl Interpreter {
             let is_left = peer.flags & ENFORCE_LOST_PASSES != 0 || is_own;
             return (!is_left).then_some(Decided { decision, denies, passes, declaration: peer.declaration });
         }
-        let classes = self.classes(generation, peer.parts, caller);
-        let (mut allows_until, mut unknown_until) = (0, 0);
-        let mut number = peer.steps;
-        for _ in 0..ENFORCE_STEPS_CHAIN {
-            if number == 0 {
-                break;
-            }
-            let Some(list) = self.steps.get(&EnforceStepsKey { generation, number }) else {
-                // A table that is not whole proves nothing.
-                unknown_until = u64::MAX;
-                break;
-            };
-            for (_, step) in (0..list.count).zip(&list.steps) {
-                let mut key = EnforceRuleKey { generation, bucket: step.bucket, classes };
-                for (part, class) in key.classes.iter_mut().enumerate() {
-                    if step.parts & (1 << part) == 0 {
-                        *class = 0;
-                    }
-                }
-                if let Some(rule) = self.rules.get(&key) {
-                    allows_until = allows_until.max(rule.allows_until);
-                    unknown_until = unknown_until.max(rule.unknown_until);
-                }
-            }
-            number = list.next;
-        }
         let decision = if peer.flags & ENFORCE_OPEN != 0 {
-            Decision::Unknown
-        } else if now_ns <= allows_until {
-            Decision::Allowed
-        } else if now_ns <= unknown_until {
+            // Whatever rules say.
             Decision::Unknown
         } else {
-            Decision::Denied
+            self.ask(generation, peer, &self.classes(generation, peer.parts, caller), now_ns)
         };
         let denies = match decision {
             Decision::Allowed => false,
@@ -209,6 +180,46 @@ impl Interpreter {
             return None;
         }
         Some(Decided { decision, denies, passes, declaration: peer.declaration })
+    }
+
+    /// What the rules of a peer say, up to the first that allows.
+    fn ask(
+        &self,
+        generation: u32,
+        peer: &EnforcePeer,
+        classes: &[u32; ENFORCE_PARTS],
+        now_ns: u64,
+    ) -> Decision {
+        let mut may_allow = false;
+        let mut allows = |step: &EnforceStep| {
+            let mut key = EnforceRuleKey { generation, bucket: step.bucket, classes: *classes };
+            for (part, class) in key.classes.iter_mut().enumerate() {
+                if step.parts & (1 << part) == 0 {
+                    *class = 0;
+                }
+            }
+            let rule = self.rules.get(&key).copied().unwrap_or_default();
+            may_allow |= now_ns <= rule.unknown_until;
+            now_ns <= rule.allows_until
+        };
+        if peer.first.iter().take_while(|step| step.bucket != 0).any(&mut allows) {
+            return Decision::Allowed;
+        }
+        let mut number = peer.steps;
+        for _ in 0..ENFORCE_STEPS_CHAIN {
+            if number == 0 {
+                break;
+            }
+            let Some(list) = self.steps.get(&EnforceStepsKey { generation, number }) else {
+                // A table that is not whole proves nothing.
+                return Decision::Unknown;
+            };
+            if (0..list.count).zip(&list.steps).any(|(_, step)| allows(step)) {
+                return Decision::Allowed;
+            }
+            number = list.next;
+        }
+        if may_allow { Decision::Unknown } else { Decision::Denied }
     }
 
     /// The longest prefix, as the kernel's trie finds it.

@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use gdprport_common::{
     ENFORCE_DENY, ENFORCE_DENY_UNKNOWN, ENFORCE_LOST_DENIES, ENFORCE_LOST_PASSES, ENFORCE_OPEN,
-    ENFORCE_STEPS, ENFORCE_STEPS_CHAIN, ENFORCE_WARN, EnforcePeer, EnforcePeerKey, EnforcePort, EnforceStep,
-    EnforceSteps, EnforceStepsKey,
+    ENFORCE_FIRST, ENFORCE_STEPS, ENFORCE_STEPS_CHAIN, ENFORCE_WARN, EnforcePeer, EnforcePeerKey, EnforcePort,
+    EnforceStep, EnforceSteps, EnforceStepsKey,
 };
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
@@ -19,7 +19,7 @@ use crate::policy::{
 };
 
 /// Most steps of one peer.
-const STEPS_OF_PEER: usize = ENFORCE_STEPS * ENFORCE_STEPS_CHAIN;
+const STEPS_OF_PEER: usize = ENFORCE_FIRST + ENFORCE_STEPS * ENFORCE_STEPS_CHAIN;
 
 /// The networks of items: those that are written, and the addresses of their host names.
 struct Nets(HashMap<ItemId, Vec<IpNet>>);
@@ -148,7 +148,7 @@ impl<'a> Peers<'a> {
             peer_missing: None,
             peer_within: Some(net),
         };
-        let nothing = EnforcePeer { steps: 0, declaration: 0, flags: 0, parts: 0, reserved: 0 };
+        let nothing = EnforcePeer::default();
         let Some(claimed) = active.claim(&facts) else { return Ok(nothing) };
         let Some(declaration) = claimed.claim.declaration else { return Ok(nothing) };
         let mut flags = flags(claimed.claim.info.enforcement);
@@ -178,14 +178,17 @@ impl<'a> Peers<'a> {
             reached.flat_map(|reach| self.buckets.steps((declaration, direction, reach))).collect();
         let parts = steps.iter().fold(0, |bits, step| bits | step.parts);
         let parts = u8::try_from(parts).expect("four bits");
-        Ok(EnforcePeer { steps: self.list(&steps, net)?, flags, parts, ..nothing })
-    }
-
-    /// The number of a list of steps.
-    fn list(&mut self, steps: &[EnforceStep], net: IpNet) -> Result<u32, TooLarge> {
         if steps.len() > STEPS_OF_PEER {
             return Err(TooLarge::Peer { peer: net, most: STEPS_OF_PEER });
         }
+        let (own, further) = steps.split_at(steps.len().min(ENFORCE_FIRST));
+        let mut first = [EnforceStep::default(); ENFORCE_FIRST];
+        first[..own.len()].copy_from_slice(own);
+        Ok(EnforcePeer { steps: self.list(further)?, flags, parts, first, ..nothing })
+    }
+
+    /// The number of a list of steps; 0: it is empty.
+    fn list(&mut self, steps: &[EnforceStep]) -> Result<u32, TooLarge> {
         let key: Vec<_> = steps.iter().map(|step| (step.bucket, step.parts)).collect();
         if let Some(known) = self.lists.get(&key) {
             return Ok(*known);
