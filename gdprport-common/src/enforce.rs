@@ -4,9 +4,10 @@
 //! `gdprport_core::enforce`. Every key begins with the generation, so that two policies are in the same maps while one
 //! replaces the other, and a decision reads one of them only.
 //!
-//! A decision: number → [`EnforcePort`] → peer, by the longest prefix → [`EnforcePeer`] → its steps, and those that have no
-//! room there in [`EnforceSteps`]. Each step is a bucket of rules and which parts of the caller's identity they ask for: one
-//! look-up of [`EnforceRuleKey`] by the classes of these parts. The caller may, if one of the rules found is not past its end.
+//! A decision: number, or its [`EnforcePort`] if its groups are called after another one → peer, by the longest prefix →
+//! [`EnforcePeer`] → its steps, and those that have no room there in [`EnforceSteps`]. Each step is a bucket of rules and which
+//! parts of the caller's identity they ask for: one look-up of [`EnforceRuleKey`] by the classes of these parts. The caller may,
+//! if one of the rules found is not past its end; no further step is asked then.
 
 /// The parts of an identity that rules ask about; each value of a part has a class.
 pub const ENFORCE_PARTS: usize = 4;
@@ -32,7 +33,7 @@ pub const CLASS_FIRST: u32 = 3;
 pub const ENFORCE_FIRST: usize = 3;
 /// Steps of one [`EnforceSteps`].
 pub const ENFORCE_STEPS: usize = 8;
-/// Most [`EnforceSteps`] of one peer: 64 look-ups, and those of the peer itself, bound a decision.
+/// Most [`EnforceSteps`] of one peer: 64 look-ups bound a decision, with those of the steps that stand with the peer.
 pub const ENFORCE_STEPS_CHAIN: usize = 8;
 
 /// In [`EnforceRule`]: it never ends.
@@ -105,14 +106,24 @@ pub struct EnforcePortKey {
     pub number: u32,
 }
 
-/// What a port is decided by.
+/// What a port is decided by. Ports with the same declarations share groups: those that [`Self::own`] says of one of them.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EnforcePort {
-    /// The group of peers of connections that are accepted; ports with the same declarations share one.
+    /// The group of peers of connections that are accepted.
     pub accepted: u32,
     /// The group of peers of connections that are made here.
     pub connected: u32,
+}
+
+impl EnforcePort {
+    /// The groups that are called after this port. If they have peers, they are its own and it need not be looked up: each group
+    /// has a network that contains every address of IPv6, and one of IPv4.
+    #[must_use]
+    #[inline(always)]
+    pub const fn own(number: u32) -> Self {
+        Self { accepted: number, connected: number | 1 << 16 }
+    }
 }
 
 /// Key of a network of peers, for the longest prefix.

@@ -15,9 +15,9 @@ use aya_ebpf::helpers::generated::{bpf_ktime_get_boot_ns, bpf_map_lookup_elem};
 use gdprport_common::{
     CLASS_UNKNOWN, ENFORCE_CGROUP, ENFORCE_DENY, ENFORCE_DENY_UNKNOWN, ENFORCE_EXE, ENFORCE_FIRST,
     ENFORCE_GID, ENFORCE_LOST_DENIES, ENFORCE_LOST_PASSES, ENFORCE_OPEN, ENFORCE_STEPS, ENFORCE_STEPS_CHAIN,
-    ENFORCE_UID, ENFORCE_WARN, EnforcePeer, EnforcePeerKey, EnforcePortKey, EnforceRuleKey, EnforceStep,
-    EnforceStepsKey, EnforceTally, NAME_SERVICE, SOCKET_DENIED, SOCKET_UNKNOWN, SOCKET_WOULD_DENY,
-    SocketOwner, TaskIdentity,
+    ENFORCE_UID, ENFORCE_WARN, EnforcePeer, EnforcePeerKey, EnforcePort, EnforcePortKey, EnforceRuleKey,
+    EnforceStep, EnforceStepsKey, EnforceTally, NAME_SERVICE, SOCKET_DENIED, SOCKET_UNKNOWN,
+    SOCKET_WOULD_DENY, SocketOwner, TaskIdentity,
 };
 
 use crate::call::{socket, user_address, user_port};
@@ -308,11 +308,17 @@ pub(crate) unsafe fn settle(found: &Found, tally: *mut EnforceTally) -> u32 {
 #[inline(always)]
 pub(crate) fn look(generation: u32, asked: &Asked, caller: &Caller, now_ns: u64, found: &mut Found) {
     let number = asked.number;
-    let Some(port) = ENFORCE_PORTS.get_ptr(&EnforcePortKey { generation, number }) else { return };
+    let group = |port: &EnforcePort| if asked.inward { port.accepted } else { port.connected };
+    let mut peer = longest(generation, group(&EnforcePort::own(number)), asked.address);
+    if peer.is_null() {
+        let Some(port) = ENFORCE_PORTS.get_ptr(&EnforcePortKey { generation, number }) else { return };
+        // SAFETY: a map value.
+        peer = longest(generation, unsafe { group(&*port) }, asked.address);
+        if peer.is_null() {
+            return;
+        }
+    }
     // SAFETY: a map value.
-    let group = unsafe { if asked.inward { (*port).accepted } else { (*port).connected } };
-    let Some(peer) = longest(generation, group, asked.address) else { return };
-    // SAFETY: as above.
     let (flags, parts, mut number) =
         unsafe { (u32::from((*peer).flags), u32::from((*peer).parts), (*peer).steps) };
     if flags & asked.decides == 0 {
@@ -376,14 +382,13 @@ fn ask(generation: u32, step: EnforceStep, classes: &Classes, inward: bool, now_
     says
 }
 
-/// The longest prefix that has the address.
+/// The longest prefix that has the address; null if there is none.
 #[inline(always)]
-fn longest(generation: u32, group: u32, address: [u32; 4]) -> Option<*const EnforcePeer> {
+fn longest(generation: u32, group: u32, address: [u32; 4]) -> *const EnforcePeer {
     let key = EnforcePeerKey { prefix: 64 + 128, generation, group, address };
     let map = ptr::from_ref(&ENFORCE_PEERS).cast_mut().cast::<c_void>();
     // SAFETY: the map and a key of its size.
-    let found = unsafe { bpf_map_lookup_elem(map, (&raw const key).cast()) };
-    if found.is_null() { None } else { Some(found.cast()) }
+    unsafe { bpf_map_lookup_elem(map, (&raw const key).cast()) }.cast_const().cast()
 }
 
 /// What the rules of a bucket, below the generation, say now of a caller with these classes: [`ALLOWS`] and [`MAY_ALLOW`].

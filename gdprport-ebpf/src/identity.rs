@@ -37,8 +37,10 @@ pub(crate) unsafe fn executable(task: *const TaskIdentity, exec_id: u64) -> (u32
     unsafe {
         let exe = &raw const (*task).exe;
         let state = read_volatile(&raw const (*exe).state);
-        let fingerprint =
-            [read_volatile(&raw const (*exe).fingerprint[0]), read_volatile(&raw const (*exe).fingerprint[1])];
+        let fingerprint = [
+            read_volatile(&raw const (*exe).fingerprint[0]),
+            read_volatile(&raw const (*exe).fingerprint[1]),
+        ];
         // An entry that gave way meanwhile may be another process's by now; the exec id is the first of what is written then.
         let still = read_volatile(&raw const (*task).exec_id) == exec_id;
         (if still { state } else { EXE_UNKNOWN }, fingerprint)
@@ -83,9 +85,20 @@ impl Caller {
         let asks = |part: usize| u64::from(parts >> part & 1);
         let [exe, uid, gid, cgroup] = match *self {
             Self::Own { state, fingerprint: [first, second], .. } => {
+                // A class that no rule asks for is not looked at.
+                let exe = match state {
+                    EXE_PATH => {
+                        gp_enforce_class(above | ENFORCE_EXE as u64, first, second, asks(ENFORCE_EXE))
+                    }
+                    EXE_WITHHELD => CLASS_WITHHELD,
+                    _ => CLASS_UNKNOWN,
+                };
                 let of = |part: usize| gp_enforce_own(above | part as u64, asks(part));
-                let exe = gp_enforce_exe(above | u64::from(state), first, second, asks(ENFORCE_EXE));
-                [exe, of(ENFORCE_UID), of(ENFORCE_GID), of(ENFORCE_CGROUP)]
+                if parts >> ENFORCE_UID == 0 {
+                    [exe, CLASS_UNLISTED, CLASS_UNLISTED, CLASS_UNLISTED]
+                } else {
+                    [exe, of(ENFORCE_UID), of(ENFORCE_GID), of(ENFORCE_CGROUP)]
+                }
             }
             Self::Other { who, .. } if who >> 1 == 0 => {
                 [if who == 0 { CLASS_UNKNOWN } else { CLASS_WITHHELD }; 4]
@@ -94,7 +107,12 @@ impl Caller {
                 let of =
                     |part: usize, value: u64| gp_enforce_class(above | part as u64, value, 0, asks(part));
                 let exe = gp_enforce_task(generation, asks(ENFORCE_EXE), who >> 1, exec_id);
-                [exe, of(ENFORCE_UID, ids >> 32), of(ENFORCE_GID, ids & 0xffff_ffff), of(ENFORCE_CGROUP, cgroup)]
+                [
+                    exe,
+                    of(ENFORCE_UID, ids >> 32),
+                    of(ENFORCE_GID, ids & 0xffff_ffff),
+                    of(ENFORCE_CGROUP, cgroup),
+                ]
             }
         };
         Classes {

@@ -149,12 +149,14 @@ impl Interpreter {
         }
         let key = |uid| EnforceOwnKey { uid, port: number.into() };
         let is_own = outward && matches!(caller, Caller::Process { uid, .. } if self.own.contains(&key(uid)));
-        let port = self.ports.get(&EnforcePortKey { generation, number: number.into() })?;
-        let group = match direction {
+        let group = |port: &EnforcePort| match direction {
             Direction::In => port.accepted,
             Direction::Out => port.connected,
         };
-        let peer = self.longest(generation, group, peer)?;
+        let peer = self.longest(generation, group(&EnforcePort::own(number.into())), peer).or_else(|| {
+            let port = self.ports.get(&EnforcePortKey { generation, number: number.into() })?;
+            self.longest(generation, group(port), peer)
+        })?;
         if peer.flags & (ENFORCE_WARN | ENFORCE_DENY) == 0 {
             return None;
         }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 
 use gdprport_common::{
-    ENFORCE_DENY, ENFORCE_DENY_UNKNOWN, ENFORCE_LOST_DENIES, ENFORCE_LOST_PASSES, ENFORCE_OPEN,
-    ENFORCE_FIRST, ENFORCE_STEPS, ENFORCE_STEPS_CHAIN, ENFORCE_WARN, EnforcePeer, EnforcePeerKey, EnforcePort,
+    ENFORCE_DENY, ENFORCE_DENY_UNKNOWN, ENFORCE_FIRST, ENFORCE_LOST_DENIES, ENFORCE_LOST_PASSES,
+    ENFORCE_OPEN, ENFORCE_STEPS, ENFORCE_STEPS_CHAIN, ENFORCE_WARN, EnforcePeer, EnforcePeerKey, EnforcePort,
     EnforceStep, EnforceSteps, EnforceStepsKey,
 };
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -18,8 +18,8 @@ use crate::policy::{
     PeerIndex, PortClaim, Resolution,
 };
 
-/// Most steps of one peer.
-const STEPS_OF_PEER: usize = ENFORCE_FIRST + ENFORCE_STEPS * ENFORCE_STEPS_CHAIN;
+/// Most steps of one peer, with those that stand with it.
+const STEPS_OF_PEER: usize = ENFORCE_STEPS * ENFORCE_STEPS_CHAIN;
 
 /// The networks of items: those that are written, and the addresses of their host names.
 struct Nets(HashMap<ItemId, Vec<IpNet>>);
@@ -55,7 +55,6 @@ pub(super) struct Peers<'a> {
     nets: [Nets; 2],
     /// By the declarations that claim a number.
     groups: HashMap<Vec<Option<usize>>, EnforcePort>,
-    count: u32,
     lists: HashMap<Vec<(u32, u32)>, u32>,
     pub peers: Vec<(EnforcePeerKey, EnforcePeer)>,
     pub steps: Vec<(EnforceStepsKey, EnforceSteps)>,
@@ -76,7 +75,6 @@ impl<'a> Peers<'a> {
             translates,
             nets: [Nets::new(&policy.peers, names), Nets::new(&policy.services, names)],
             groups: HashMap::new(),
-            count: 0,
             lists: HashMap::new(),
             peers: Vec::new(),
             steps: Vec::new(),
@@ -89,17 +87,21 @@ impl<'a> Peers<'a> {
         if let Some(known) = self.groups.get(&declared) {
             return Ok(*known);
         }
-        let accepted = self.group(number, Direction::In, &claims[..1])?;
-        let connected = self.group(number, Direction::Out, claims)?;
-        let port = EnforcePort { accepted, connected };
+        let port = EnforcePort::own(number.into());
+        self.group(port.accepted, number, Direction::In, &claims[..1])?;
+        self.group(port.connected, number, Direction::Out, claims)?;
         self.groups.insert(declared, port);
         Ok(port)
     }
 
     /// Adds the networks of one direction.
-    fn group(&mut self, number: u16, direction: Direction, claims: &[PortClaim]) -> Result<u32, TooLarge> {
-        self.count += 1;
-        let group = self.count;
+    fn group(
+        &mut self,
+        group: u32,
+        number: u16,
+        direction: Direction,
+        claims: &[PortClaim],
+    ) -> Result<(), TooLarge> {
         for net in self.networks(direction, claims) {
             let peer = self.peer(number, direction, net)?;
             let bits = match net {
@@ -111,7 +113,7 @@ impl<'a> Peers<'a> {
             self.peers.push((key, peer));
             TooLarge::check(self.peers.len(), PEERS_MAX, "networks of peers", "write fewer, wider networks")?;
         }
-        Ok(group)
+        Ok(())
     }
 
     /// The networks whose addresses are decided alike, but for those in a smaller one.

@@ -25,9 +25,12 @@ pub(super) fn boot_ns(at: &str) -> u64 {
     BOOT_NS + u64::try_from(time(at).duration_since(time(NOW)).as_nanos()).expect("later")
 }
 
+/// A number that is declared with 5432, and decided by the same peers.
+const WITH_IT: u16 = 5433;
+
 /// The policy with a mode that the kernel decides by.
 pub(super) fn with_mode(text: &str) -> ActivePolicy {
-    let text = text.replace("port = 5432\n", "port = 5432\nmode = \"enforce\"\n");
+    let text = text.replace("port = 5432\n", &format!("port = [5432, {WITH_IT}]\nmode = \"enforce\"\n"));
     active(compile_any_mode(&[source("policy.toml", &text)]).map(|(policy, _)| policy))
 }
 
@@ -140,8 +143,12 @@ proptest! {
             let interpreter = interpreter(&named(&policy, asked), &known(asked, listed));
             let direction = if asked.inward { Direction::In } else { Direction::Out };
             let decide = |now_ns| {
-                let found = interpreter.decide(direction, 5432, ip(asked.peer), caller(attributed(asked)), now_ns);
-                found.expect("the port is decided").decision
+                let of = |number| {
+                    interpreter.decide(direction, number, ip(asked.peer), caller(attributed(asked)), now_ns)
+                };
+                let found = of(5432).expect("the port is decided");
+                assert_eq!(Some(found), of(WITH_IT), "{asked:?}\n{text}");
+                found.decision
             };
             let all = knows_all(asked, listed);
             for at in [NOW, LATER] {
@@ -280,6 +287,7 @@ fn the_generators_reach_every_decision_of_the_kernel() {
     use proptest::test_runner::TestRunner;
     let mut runner = TestRunner::deterministic();
     let mut seen = [0; 3];
+    let mut steps = [0; 2];
     for _ in 0..400 {
         let rules = rules().new_tree(&mut runner).expect("rules").current();
         let asked = asked().new_tree(&mut runner).expect("a question").current();
@@ -288,8 +296,11 @@ fn the_generators_reach_every_decision_of_the_kernel() {
             continue;
         }
         let policy = named(&with_mode(&written(0, &rules)), &asked);
+        let known = known(&asked, listed);
+        let (tables, _) = lower(&policy, &known, clock(), FINGERPRINT, 7).expect("few rules have room");
+        steps[usize::from(!tables.steps.is_empty())] += 1;
         let direction = if asked.inward { Direction::In } else { Direction::Out };
-        let found = interpreter(&policy, &known(&asked, listed)).decide(
+        let found = interpreter(&policy, &known).decide(
             direction,
             5432,
             ip(asked.peer),
@@ -299,4 +310,8 @@ fn the_generators_reach_every_decision_of_the_kernel() {
         seen[found.expect("the port is decided").decision as usize] += 1;
     }
     assert!(seen.iter().all(|count| *count >= 10), "allowed, unknown, denied: {seen:?}");
+    assert!(
+        steps.iter().all(|count| *count >= 10),
+        "peers with room for all of their steps, and others: {steps:?}"
+    );
 }

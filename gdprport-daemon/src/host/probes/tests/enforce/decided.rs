@@ -86,7 +86,14 @@ fn policy(scene: &Scene, random: &mut Random) -> String {
         text.push_str(&rule(number, random.one(&NETWORKS), random.one(&PROCESSES), random.one(&ENDS)));
     }
     let text = text.replace("UNIT_A", scene.units[0].unit()).replace("UNIT_B", scene.units[1].unit());
-    scene.policy(random.one(&["enforce", "enforce", "warn"]), &text)
+    let text = scene.policy(random.one(&["enforce", "enforce", "warn"]), &text);
+    // Its peers are those of a port before it, or its own.
+    let port = scene.port;
+    if random.below(2) == 0 {
+        text.replace(&format!("port = {port}\n"), &format!("port = [1, {port}]\n"))
+    } else {
+        text
+    }
 }
 
 /// 20 policies, five callers each, 13 ways to name a peer; and the counters say the same.
@@ -106,9 +113,12 @@ async fn every_connect_is_decided_as_the_interpreter_says() {
     ];
     let mut random = Random(0x0139_408d_cbbf_7a44);
     let mut denied = 0;
+    // Policies with peers that have room for their steps, and with others.
+    let mut steps = [0, 0];
     for _ in 0..20 {
         let text = policy(&scene, &mut random);
         let tables = scene.tables(&text, &["/bin/a"]);
+        steps[usize::from(!tables.steps.is_empty())] += 1;
         let interpreter = scene.enforce(tables);
         let mut expected = scene.decisions();
         for _ in 0..5 {
@@ -139,6 +149,7 @@ async fn every_connect_is_decided_as_the_interpreter_says() {
         assert_eq!(scene.decisions(), expected, "{text}");
     }
     assert!((200..1_200).contains(&denied), "{denied} of 1,300");
+    assert!(steps.iter().all(|count| *count > 0), "{steps:?}");
 }
 
 /// 10,000 connects while policies replace each other at least 100 times. Both allow one peer, by different rules, and neither
