@@ -10,7 +10,7 @@
 use core::ffi::c_void;
 use core::ptr::{self, read_volatile};
 
-use aya_ebpf::bindings::{bpf_sock, bpf_sock_addr};
+use aya_ebpf::bindings::bpf_sock_addr;
 use aya_ebpf::helpers::generated::{bpf_ktime_get_boot_ns, bpf_map_lookup_elem};
 use gdprport_common::{
     CLASS_UNKNOWN, ENFORCE_CGROUP, ENFORCE_DENY, ENFORCE_DENY_UNKNOWN, ENFORCE_EXE, ENFORCE_FIRST,
@@ -20,9 +20,9 @@ use gdprport_common::{
     SOCKET_WOULD_DENY, SocketOwner, TaskIdentity,
 };
 
-use crate::call::{socket, user_address, user_port};
+use crate::call::{called, socket, user_port};
 use crate::count::add;
-use crate::exempt::{MAPPED, is_loopback, is_lost, is_own};
+use crate::exempt::{is_loopback, is_lost, is_own};
 use crate::flow::withheld_flags;
 use crate::identity::{self, Caller, Classes};
 use crate::maps::{
@@ -44,9 +44,6 @@ const LOST: u32 = (ENFORCE_LOST_PASSES | ENFORCE_LOST_DENIES) as u32;
 
 /// The classes of two parts of which nothing is known.
 const UNKNOWN_PAIR: u64 = (CLASS_UNKNOWN as u64) << 32 | CLASS_UNKNOWN as u64;
-
-/// 127.0.0.1.
-const LOOPBACK: u32 = 0x7f00_0001_u32.to_be();
 
 /// Decides a connect of `owner` and counts it. Returns `SOCKET_*` flags of a decision. `task`: what is known of the process that
 /// calls, if that is the owner, as it nearly always is; null otherwise.
@@ -205,37 +202,6 @@ pub(crate) unsafe fn left(tally: *mut EnforceTally) -> u32 {
     // SAFETY: the caller's map value.
     unsafe { add(&raw mut (*tally).left, 1) };
     0
-}
-
-/// The address that a connect leads to, 128 bits in network byte order; of IPv4 the mapped one. What is called as none at all is this host, or
-/// the address that the socket is bound to (`ip_route_output_key_hash_rcu`, net/ipv4/route.c; `tcp_v6_connect`,
-/// net/ipv6/tcp_ipv6.c).
-///
-/// # Safety
-/// `ctx` is the context of a program for this family, and `sk` its socket and not null.
-#[inline(always)]
-unsafe fn called(ctx: *mut bpf_sock_addr, sk: *mut bpf_sock, family: u8) -> [u32; 4] {
-    // SAFETY: guaranteed by the caller.
-    unsafe {
-        let mut address = user_address(ctx, family);
-        if family == 4 {
-            address = [0, 0, MAPPED, address[0]];
-        }
-        if address[0] | address[1] != 0 {
-            return address;
-        }
-        if address[2] == MAPPED && address[3] == 0 {
-            let bound = read_volatile(&raw const (*sk).src_ip4);
-            address[3] = if bound == 0 { LOOPBACK } else { bound };
-        } else if address[2] | address[3] == 0 {
-            // A socket that is bound to a mapped address leads to IPv4.
-            let bound_v4 =
-                read_volatile(&raw const (*sk).src_ip6[0]) | read_volatile(&raw const (*sk).src_ip6[1]) == 0
-                    && read_volatile(&raw const (*sk).src_ip6[2]) == MAPPED;
-            (address[2], address[3]) = if bound_v4 { (MAPPED, LOOPBACK) } else { (0, 1_u32.to_be()) };
-        }
-        address
-    }
 }
 
 /// What is asked.

@@ -43,6 +43,9 @@ struct Took {
     all: f64,
 }
 
+/// One of both.
+type Part = fn(&Took) -> f64;
+
 /// What connections took.
 #[derive(Debug, Clone, PartialEq)]
 struct Cost {
@@ -147,8 +150,7 @@ fn budgets(costs: &[Cost]) -> Vec<Budget> {
 fn table(costs: &[Cost]) -> Table {
     let columns = ["rules", "of", "observing", "enforcing", "more", "quartiles"];
     let mut table = Table::new("The kernel's time for a connection", &columns);
-    let parts: [(&str, fn(&Took) -> f64); 2] =
-        [("its connect", |took| took.connect), ("all programs", |took| took.all)];
+    let parts: [(&str, Part); 2] = [("its connect", |took| took.connect), ("all programs", |took| took.all)];
     for (cost, (name, of)) in costs.iter().flat_map(|cost| parts.map(|part| (cost, part))) {
         let median = |rounds: &[Took]| {
             let values: Vec<f64> = rounds.iter().map(of).collect();

@@ -82,7 +82,7 @@ fn policy(scene: &Scene, random: &mut Random) -> String {
     if random.below(2) == 0 {
         text.push_str("enforce = { on_unknown = \"deny\" }\n");
     }
-    for number in 0..=random.below(5) {
+    for number in 0..random.one(&[1, 2, 3, 4, 5, 20]) {
         text.push_str(&rule(number, random.one(&NETWORKS), random.one(&PROCESSES), random.one(&ENDS)));
     }
     let text = text.replace("UNIT_A", scene.units[0].unit()).replace("UNIT_B", scene.units[1].unit());

@@ -187,7 +187,7 @@ async fn tables_without_room_are_refused_and_leave_nothing() {
     let tables = scene.tables(&text, &[]);
     let refused = scene.probes.enforce().write(&tables).expect_err("it is too large");
     assert!(matches!(refused, EnforceError::NoRoom { .. }), "{refused}");
-    assert!(refused.to_string().contains("has room for 2048 entries"), "{refused}");
+    assert!(refused.to_string().contains("has room for 4096 entries"), "{refused}");
     drop(scene);
     // With the room that it asks for, twice.
     let sizes = Sizes { enforce: EnforceRoom::of(&tables), ..Sizes::default() };
