@@ -84,15 +84,8 @@ impl Caller {
         let above = u64::from(generation) << 32;
         let asks = |part: usize| u64::from(parts >> part & 1);
         let [exe, uid, gid, cgroup] = match *self {
-            Self::Own { state, fingerprint: [first, second], .. } => {
-                // A class that no rule asks for is not looked at.
-                let exe = match state {
-                    EXE_PATH => {
-                        gp_enforce_class(above | ENFORCE_EXE as u64, first, second, asks(ENFORCE_EXE))
-                    }
-                    EXE_WITHHELD => CLASS_WITHHELD,
-                    _ => CLASS_UNKNOWN,
-                };
+            Self::Own { state, fingerprint, .. } => {
+                let exe = of_executable(generation, state, fingerprint, asks(ENFORCE_EXE));
                 let of = |part: usize| gp_enforce_own(above | part as u64, asks(part));
                 if parts >> ENFORCE_UID == 0 {
                     [exe, CLASS_UNLISTED, CLASS_UNLISTED, CLASS_UNLISTED]
@@ -119,6 +112,17 @@ impl Caller {
             exe_uid: u64::from(exe) << 32 | u64::from(uid),
             gid_cgroup: u64::from(gid) << 32 | u64::from(cgroup),
         }
+    }
+}
+
+/// The class of an executable of which this is known; one that no rule asks for is not looked at. In line: before Linux 6.0 each
+/// function of a chain takes 32 bytes of the stack or more.
+#[inline(always)]
+fn of_executable(generation: u32, state: u32, [first, second]: [u64; 2], asks: u64) -> u32 {
+    match state {
+        EXE_PATH => gp_enforce_class(u64::from(generation) << 32 | ENFORCE_EXE as u64, first, second, asks),
+        EXE_WITHHELD => CLASS_WITHHELD,
+        _ => CLASS_UNKNOWN,
     }
 }
 
@@ -152,20 +156,6 @@ extern "C" fn gp_enforce_own(part: u64, asks: u64) -> u32 {
     gp_enforce_class(part, value, 0, 1)
 }
 
-/// The class of an executable of which this is known, if rules ask for it. `state` (`EXE_*`) is below the generation.
-#[unsafe(no_mangle)]
-#[inline(never)]
-extern "C" fn gp_enforce_exe(state: u64, first: u64, second: u64, asks: u64) -> u32 {
-    if asks == 0 {
-        return CLASS_UNLISTED;
-    }
-    match state as u32 {
-        EXE_PATH => gp_enforce_class(state >> 32 << 32 | ENFORCE_EXE as u64, first, second, 1),
-        EXE_WITHHELD => CLASS_WITHHELD,
-        _ => CLASS_UNKNOWN,
-    }
-}
-
 /// The class of another process's executable, if rules ask for it. A process of which the executable is another by now is not
 /// known: only a worker of the kernel calls for one that may have ended.
 #[unsafe(no_mangle)]
@@ -180,7 +170,7 @@ extern "C" fn gp_enforce_task(generation: u32, asks: u64, tgid: u64, exec_id: u6
         if (*task).exec_id != exec_id {
             return CLASS_UNKNOWN;
         }
-        let (state, [first, second]) = executable(task, exec_id);
-        gp_enforce_exe(u64::from(generation) << 32 | u64::from(state), first, second, 1)
+        let (state, fingerprint) = executable(task, exec_id);
+        of_executable(generation, state, fingerprint, 1)
     }
 }
