@@ -7,6 +7,7 @@ use gdprport_common::{
     ENFORCE_CGROUP, ENFORCE_EXE, ENFORCE_GID, ENFORCE_PARTS, ENFORCE_UID, EnforceClassKey, EnforcePortKey,
 };
 
+use super::alike::Alike;
 use super::fingerprint::Fingerprint;
 use super::grown::Grown;
 use super::known::{Cgroup, Clock, Known, executable, group, user};
@@ -54,7 +55,7 @@ pub fn lower(
     let mut parts: [Part; ENFORCE_PARTS] = std::array::from_fn(Part::new);
     let demands: Vec<Demands> = rules().map(|(_, rule)| demands(&mut parts, rule)).collect();
     list_values(&mut parts, known, fingerprint)?;
-    let mut buckets = Buckets::new(&parts);
+    let mut buckets = Buckets::new(&parts, Alike::new(rules()));
     let mut rows = Rows::new();
     for ((declaration, rule), demands) in rules().zip(demands) {
         let is_unresolved = |item: &u32| {

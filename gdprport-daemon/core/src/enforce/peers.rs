@@ -10,7 +10,7 @@ use gdprport_common::{
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::decide::{cut, mapped};
-use super::rules::{Buckets, Reach};
+use super::rules::Buckets;
 use super::tables::{PEERS_MAX, STEPS_MAX, TooLarge};
 use crate::model::{Direction, Endpoint};
 use crate::policy::{
@@ -173,11 +173,7 @@ impl<'a> Peers<'a> {
         let known = (!self.translates || direction == Direction::Out).then_some(net);
         let mut items = Vec::new();
         policy.peers.each(known, active.names(), |item| items.push(item));
-        items.sort_unstable();
-        items.dedup();
-        let reached = items.into_iter().map(Reach::Item).chain([Reach::Anywhere]);
-        let steps: Vec<_> =
-            reached.flat_map(|reach| self.buckets.steps((declaration, direction, reach))).collect();
+        let steps = self.buckets.steps(declaration, direction, items.into_iter());
         let parts = steps.iter().fold(0, |bits, step| bits | step.parts);
         let parts = u8::try_from(parts).expect("four bits");
         if steps.len() > STEPS_OF_PEER {

@@ -6,6 +6,7 @@ use gdprport_common::{
     CLASS_UNKNOWN, ENFORCE_EXE, ENFORCE_FOREVER, ENFORCE_PARTS, EnforceRule, EnforceRuleKey, EnforceStep,
 };
 
+use super::alike::Alike;
 use super::known::Clock;
 use super::parts::{DemandId, Part};
 use super::tables::{RULES_MAX, TooLarge};
@@ -14,15 +15,15 @@ use crate::policy::{CompiledRule, ItemId};
 
 /// Where peers have to be for the rules of a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Reach {
-    /// In this item.
+enum Reach {
+    /// In this item, or in one that is named by the same rules.
     Item(ItemId),
     /// Nobody knows: they may be anywhere, and what these rules allow is unknown.
     Anywhere,
 }
 
 /// The rules of a declaration and direction that reach the same peers.
-pub(super) type Place = (usize, Direction, Reach);
+type Place = (usize, Direction, Reach);
 
 /// What rules ask of each part.
 pub(super) type Demands = [Option<DemandId>; ENFORCE_PARTS];
@@ -50,6 +51,7 @@ struct Placed {
 
 /// All buckets, and what the rules in them say.
 pub(super) struct Buckets {
+    alike: Alike,
     /// By part and demand.
     classes: [Vec<Classes>; ENFORCE_PARTS],
     numbers: HashMap<Place, BTreeMap<u32, u32>>,
@@ -60,15 +62,23 @@ pub(super) struct Buckets {
 }
 
 impl Buckets {
-    pub(super) fn new(parts: &[Part; ENFORCE_PARTS]) -> Self {
+    pub(super) fn new(parts: &[Part; ENFORCE_PARTS], alike: Alike) -> Self {
         let classes = std::array::from_fn(|part| parts[part].classes_by_demand());
-        Self { classes, numbers: HashMap::new(), count: 0, placed: Vec::new(), made: 0 }
+        Self { alike, classes, numbers: HashMap::new(), count: 0, placed: Vec::new(), made: 0 }
     }
 
-    /// The steps that find the rules of a place.
-    pub(super) fn steps(&self, place: Place) -> impl Iterator<Item = EnforceStep> {
-        let buckets = self.numbers.get(&place).into_iter().flatten();
-        buckets.map(|(parts, bucket)| EnforceStep { bucket: *bucket, parts: *parts })
+    /// The steps that find the rules of a declaration about peers in these items, and about those that may be anywhere.
+    pub(super) fn steps(
+        &self,
+        declaration: usize,
+        direction: Direction,
+        items: impl Iterator<Item = ItemId>,
+    ) -> Vec<EnforceStep> {
+        let kinds = self.alike.kinds(declaration, direction, items);
+        let reached = kinds.into_iter().map(Reach::Item).chain([Reach::Anywhere]);
+        let buckets =
+            reached.filter_map(|reach| self.numbers.get(&(declaration, direction, reach))).flatten();
+        buckets.map(|(parts, bucket)| EnforceStep { bucket: *bucket, parts: *parts }).collect()
     }
 
     /// Puts a rule into its buckets: of every item that it allows, and of `anywhere` if it may allow what is not known to
@@ -85,7 +95,8 @@ impl Buckets {
             return Ok(());
         }
         let until = rule.until.map_or(ENFORCE_FOREVER, |until| clock.boot_ns(until));
-        let items = rule.peers.iter().map(|item| (Reach::Item(*item), true));
+        let kinds = self.alike.kinds(declaration, rule.direction, rule.peers.iter().copied());
+        let items = kinds.into_iter().map(|item| (Reach::Item(item), true));
         let reached = items.chain(anywhere.then_some((Reach::Anywhere, false)));
         let buckets = reached
             .map(|(reach, certain)| (self.bucket((declaration, rule.direction, reach), demands), certain))

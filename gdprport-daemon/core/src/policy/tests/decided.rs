@@ -221,3 +221,33 @@ fn thousands_of_rules_have_room() {
 fn a_hundred_thousand_rules_have_room() {
     assert_many(100_000);
 }
+
+/// A peer that another rule names too has steps of its own; a thousand that are alike have one.
+#[test]
+fn peers_that_the_same_rules_name_share_their_rows() {
+    let many: Vec<String> = (0..1_000).map(|n| format!("\"10.1.{}.{}\"", n / 250, n % 250)).collect();
+    let rule = |role: &str, peers: &str, user: &str| {
+        format!(
+            "[[port.allow]]\nrole = \"{role}\"\ndirection = \"out\"\npeers = [{peers}]\n\
+             process = {{ exe = \"/usr/bin/psql\", user = {user} }}\n"
+        )
+    };
+    let rules = rule("many", &many.join(", "), "1001") + &rule("one", "\"10.1.0.7\", \"10.2.0.7\"", "1002");
+    let text = format!("{DB}mode = \"enforce\"\n{rules}");
+    let policy = active(compile_any_mode(&[source("policy.toml", &text)]).map(|(policy, _)| policy));
+    let (tables, _) = lower(&policy, &Known::default(), clock(), FINGERPRINT, 7).expect("it fits");
+    assert_eq!(tables.peers.len(), 1_001 + 4, "with the networks of every address, in both directions");
+    // Named by the first rule, by both, and by the second.
+    assert_eq!(tables.steps.len(), 3);
+    assert!(tables.rules.len() < 20, "{}", tables.rules.len());
+    let interpreter = interpreter(&policy, &Known::default());
+    for (peer, of_many, of_one) in [
+        ("10.1.0.6", Decision::Allowed, Decision::Denied),
+        ("10.1.0.7", Decision::Allowed, Decision::Allowed),
+        ("10.2.0.7", Decision::Denied, Decision::Allowed),
+        ("10.2.0.8", Decision::Denied, Decision::Denied),
+    ] {
+        let of = |uid| Connect { peer, uid, ..Connect::default() }.decided(&interpreter).decision;
+        assert_eq!((of(1001), of(1002)), (of_many, of_one), "{peer}");
+    }
+}
