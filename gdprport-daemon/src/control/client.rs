@@ -29,7 +29,7 @@ use super::api::{
     FlowQuery, FlowsReply, GroupQuery, GroupsReply, PolicyText, RecordReply, ReloadReply, StatusReply,
     TestReply, TrialOrder,
 };
-use super::limits::{CLIENT_TIMEOUT, EVIDENCE_WITHIN, MAX_LINE, MAX_REPLY, TEST_WITHIN};
+use super::limits::{CLIENT_TIMEOUT, EVIDENCE_WITHIN, MAX_LINE, MAX_REPLY, POLICY_WITHIN, TEST_WITHIN};
 
 /// Why a request has no reply.
 #[derive(Debug, thiserror::Error)]
@@ -142,9 +142,14 @@ impl ControlClient {
         self.ask(Method::GET, "/v1/doctor").await
     }
 
+    /// The same, and waits until a large policy is in force.
+    fn patient(&self) -> Self {
+        Self { within: POLICY_WITHIN + CLIENT_TIMEOUT, ..self.clone() }
+    }
+
     /// `POST /v1/reload`. A policy with problems is a reply, not an error.
     pub(crate) async fn reload(&self) -> Result<TypedReply<ReloadReply>, ClientError> {
-        self.ask(Method::POST, "/v1/reload").await
+        self.patient().ask(Method::POST, "/v1/reload").await
     }
 
     /// `GET /v1/policy`.
@@ -155,12 +160,12 @@ impl ControlClient {
     /// `POST /v1/policy/trial`. A policy with problems is a reply, not an error.
     pub(crate) async fn try_out(&self, order: &TrialOrder) -> Result<TypedReply<ReloadReply>, ClientError> {
         let json = serde_json::to_vec(order).map_err(|error| self.garbled(&error))?;
-        self.ask_with(Method::POST, "/v1/policy/trial", json.into()).await
+        self.patient().ask_with(Method::POST, "/v1/policy/trial", json.into()).await
     }
 
     /// `POST /v1/policy/revert`. That there is nothing to take back is a reply, not an error.
     pub(crate) async fn revert(&self) -> Result<TypedReply<ReloadReply>, ClientError> {
-        self.ask(Method::POST, "/v1/policy/revert").await
+        self.patient().ask(Method::POST, "/v1/policy/revert").await
     }
 
     /// `POST /v1/findings`.

@@ -66,6 +66,9 @@ pub(super) const REPLY_WITHIN: Duration = Duration::from_secs(4);
 /// How long the deliverer takes at most to test a sink: a receiver may be slow.
 pub(crate) const TEST_WITHIN: Duration = Duration::from_secs(40);
 
+/// How long the daemon takes at most to read a policy and put it in force: a hundred thousand peers on a busy host take seconds.
+pub(crate) const POLICY_WITHIN: Duration = Duration::from_secs(30);
+
 /// How long the daemon takes at most for what is asked of the evidence log: of a large one all bundles are read.
 pub(crate) const EVIDENCE_WITHIN: Duration = Duration::from_secs(120);
 

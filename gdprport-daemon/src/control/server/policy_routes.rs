@@ -12,7 +12,7 @@ use super::caller::Caller;
 use super::context::Context;
 use super::reply::{HttpRefusal, Json, refuse};
 use crate::control::api::{PolicyText, ReloadReply, TrialOrder};
-use crate::control::limits::{MAX_BODY, MAX_POLICY_BODY};
+use crate::control::limits::{MAX_BODY, MAX_POLICY_BODY, POLICY_WITHIN};
 
 pub(super) async fn reload(
     State(context): State<Context>,
@@ -22,7 +22,7 @@ pub(super) async fn reload(
     context.root_only(&caller, "reload the policy", "sudo gdprport daemon reload")?;
     // Nothing is expected in the body; what comes is read within bounds, so that the connection stays usable.
     context.read(body, MAX_BODY, "; a reload needs none").await?;
-    let reply = context.handle.reload(context.within).await.map_err(|error| context.busy(error))?;
+    let reply = context.handle.reload(POLICY_WITHIN).await.map_err(|error| context.busy(error))?;
     Ok(applied(reply))
 }
 
@@ -51,7 +51,7 @@ pub(super) async fn try_out(
     let order = order.map_err(|why| {
         refuse(StatusCode::BAD_REQUEST, format!("this is no policy that can be tried: {why}"))
     })?;
-    let reply = context.handle.try_out(order, context.within).await.map_err(|error| context.busy(error))?;
+    let reply = context.handle.try_out(order, POLICY_WITHIN).await.map_err(|error| context.busy(error))?;
     Ok(applied(reply))
 }
 
@@ -62,7 +62,7 @@ pub(super) async fn revert(
 ) -> Result<Response, HttpRefusal> {
     context.root_only(&caller, "take back a policy", "sudo gdprport policy revert")?;
     context.read(body, MAX_BODY, "; taking back a policy needs none").await?;
-    Ok(applied(context.handle.revert(context.within).await.map_err(|error| context.busy(error))?))
+    Ok(applied(context.handle.revert(POLICY_WITHIN).await.map_err(|error| context.busy(error))?))
 }
 
 fn applied(reply: ReloadReply) -> Response {
