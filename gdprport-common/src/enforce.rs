@@ -270,6 +270,8 @@ mod user {
     // SAFETY: as above.
     unsafe impl aya::Pod for super::EnforceOwnKey {}
     // SAFETY: as above.
+    unsafe impl aya::Pod for super::EnforcePeerKey {}
+    // SAFETY: as above.
     unsafe impl aya::Pod for super::EnforcePort {}
     // SAFETY: as above.
     unsafe impl aya::Pod for super::EnforcePeer {}

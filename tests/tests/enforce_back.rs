@@ -112,3 +112,34 @@ fn a_trial_that_enforces_nothing_ends_too() {
     wait::until("it is denied again", || of(&scene, &other) == Seen::Denied);
     assert!(Path::new(&fs.pins()).exists());
 }
+
+/// What comes back is in force with the reply, and so is what stays.
+#[test]
+fn a_trial_is_taken_back_or_confirmed_at_once() {
+    let _alone = alone();
+    let (scene, dir) = (Scene::new(), TempDir::new());
+    let (first, second) = (client(), client());
+    let policies = [&first, &second].map(|program| scene.policy("enforce", &exe(program)));
+    let mut daemon = Daemon::with(policies[0].clone());
+    let now = || (of(&scene, &first), of(&scene, &second));
+    let (before, tried) = ((Seen::Connected, Seen::Denied), (Seen::Denied, Seen::Connected));
+    let ask = |daemon: &Daemon, word: &str| {
+        let output = daemon.ask(["policy", word]);
+        assert!(output.status.success(), "{}", said(&output));
+    };
+    let waiting = try_for(&mut daemon, &dir, &policies[1], "60s");
+    assert_eq!(now(), tried);
+    ask(&daemon, "revert");
+    assert_eq!(now(), before, "it is taken back");
+    drop(waiting);
+    wait::until("its tables are complete again", || daemon.status()["enforcement"]["writing"] == false);
+    assert_eq!(now(), before);
+    let waiting = try_for(&mut daemon, &dir, &policies[1], "60s");
+    wait::until("it is tried again", || now() == tried);
+    ask(&daemon, "confirm");
+    assert_eq!(now(), tried, "it stays");
+    drop(waiting);
+    let status = daemon.status();
+    assert!(status["policy"]["trial"].is_null() && status["enforcement"]["error"].is_null(), "{status}");
+    drop(daemon.stop());
+}

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::enforcer::Done;
 use super::monitor::Comes;
 use super::reload::{Asker, LoadOutcome, Read, Why};
 use super::run::Daemon;
@@ -9,8 +10,30 @@ use super::trial::{Asked, Terms, Trial};
 use crate::control::api::{ReloadReply, TrialOrder};
 
 impl Daemon {
-    /// Applies what was read of the policy's files, or is to be tried, and replies to everybody who asked for it.
+    /// Applies what was read of the policy's files, or is to be tried, once the tables are written that decide by it.
     pub(super) fn loaded(&mut self, read: Read) {
+        let waits = read
+            .outcome
+            .as_ref()
+            .is_ok_and(|loaded| self.enforcer.comes(&loaded.policy, read.trial.is_some(), &mut self.monitor));
+        if waits {
+            self.coming = Some(read);
+        } else {
+            self.come(read);
+        }
+    }
+
+    /// Tables were written or removed.
+    pub(super) fn tables_done(&mut self, done: Done) {
+        if self.enforcer.done(done, &mut self.monitor)
+            && let Some(read) = self.coming.take()
+        {
+            self.come(read);
+        }
+    }
+
+    /// Applies a policy, and replies to everybody who asked for it.
+    fn come(&mut self, read: Read) {
         let Read { outcome, trial } = read;
         let Some(Asked { terms, to }) = trial else {
             let reply = self.apply(outcome, Why::Files);
@@ -43,8 +66,13 @@ impl Daemon {
         match &outcome {
             // Ports that were not watched before have flows and listeners of which nothing is known yet.
             Ok(()) => {
-                let trial_ns = self.policy.trial.as_ref().map(Trial::until_ns);
-                self.enforcer.policy_changed(trial_ns, &mut self.monitor);
+                match comes {
+                    Comes::Back => self.enforcer.came_back(&mut self.monitor),
+                    Comes::ToStay | Comes::OnTrial => {
+                        let trial_ns = self.policy.trial.as_ref().map(Trial::until_ns);
+                        self.enforcer.policy_changed(trial_ns, &mut self.monitor);
+                    }
+                }
                 // Those that the kernel has let pass until now are among them, and none of them can be made again.
                 self.reader.read_all(&mut self.monitor);
                 existing = self.monitor.end_existing(comes, now);

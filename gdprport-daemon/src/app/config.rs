@@ -23,8 +23,8 @@ use gdprport_core::sensor::{self, Sensor};
 pub(crate) use crate::host::configuration::ConfigError;
 pub(crate) use gdprport_core::sensor::{Privacy as PrivacyConfig, Subject};
 
+use super::enforcer::OwnSinks;
 use super::policy::Trust;
-use super::presence::OwnSinks;
 use crate::host::configuration;
 use crate::host::confine::Sandbox;
 use crate::host::containers::Places;

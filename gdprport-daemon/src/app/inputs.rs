@@ -7,6 +7,7 @@ use gdprport_core::policy::DnsNames;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
+use super::enforcer::Done as TablesDone;
 use super::overload::Brought;
 use super::reconcile::Finding;
 use super::recorder::Recorded;
@@ -24,6 +25,8 @@ pub(super) enum Input {
     Dns(DnsNames),
     /// The policy's files were read again, or one that is to be tried was compiled.
     Loaded(Box<Read>),
+    /// Tables that connections are decided by were written, or removed.
+    Tables(Box<TablesDone>),
     /// Something was found on the host.
     Found(Finding),
     /// Names of containers were looked up.
@@ -52,6 +55,7 @@ pub(super) struct Inputs {
     pub inbox: Inbox,
     pub dns: mpsc::Receiver<DnsNames>,
     pub loads: mpsc::Receiver<Read>,
+    pub tables: mpsc::Receiver<TablesDone>,
     pub findings: mpsc::Receiver<Finding>,
     /// Notified when names of containers have come.
     pub named: Arc<Notify>,

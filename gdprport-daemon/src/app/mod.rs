@@ -26,7 +26,6 @@ mod names_thread;
 mod options;
 mod overload;
 mod policy;
-mod presence;
 mod privacy;
 mod proof;
 mod reader;

@@ -29,7 +29,7 @@ use super::privacy;
 use super::reader::{BATCH, Reader};
 use super::reconcile::{Progress, Reconciler};
 use super::recorder::Recorder;
-use super::reload::{Loader, PolicyState, apply_names, host_names, watch_ports};
+use super::reload::{Loader, PolicyState, Read, apply_names, host_names, watch_ports};
 use super::session::Session;
 use super::shutdown::shut_down;
 use super::signals::{SignalAction, Signals, Stop};
@@ -55,6 +55,9 @@ const POLL_EVERY: Duration = Duration::from_secs(5);
 
 /// How long sinks that lag behind are left to themselves before the next portion of a listing.
 const SINKS_PAUSE: Duration = Duration::from_millis(1);
+
+/// How often the ring buffer is read while the start waits for the first tables.
+const TABLES_PAUSE: Duration = Duration::from_millis(10);
 
 /// Runs the daemon until SIGTERM or SIGINT. With pins, SIGTERM leaves the hooks to the next daemon; SIGINT, which
 /// a person sends, leaves nothing.
@@ -101,7 +104,8 @@ pub(crate) fn run(mut options: RunOptions) -> Result<(), RunError> {
         let asking = names_thread::start().map_err(RunError::System)?;
         let dns_resolver = DnsResolver::start(&asking, names, options.config.intervals.names, dns_to);
         let policy = PolicyState::new(loaded.clone(), dns_resolver, session.started);
-        let (loads_to, loads) = mpsc::channel(1);
+        // One that was read, and one that is to be tried, may wait until the tables of the one before are written.
+        let (loads_to, loads) = mpsc::channel(2);
         let (ended_to, ended) = mpsc::channel(16);
         let endings = Endings::start(move |done| ended_to.blocking_send(done).is_ok());
         let mut monitor = Monitor::new(table, active, Evidence::new(resolver, probes), publisher);
@@ -109,7 +113,10 @@ pub(crate) fn run(mut options: RunOptions) -> Result<(), RunError> {
         watch_ports(&mut monitor.evidence.kernel, monitor.active_policy.policy())?;
         let coverage = Coverage::new(&monitor, session.started, options.config.intervals.coverage);
         startup::number_processes(&mut monitor);
-        let mut enforcer = Enforcer::new(options.brake, options.config.own_sinks().clone());
+        let (tables_to, tables) = mpsc::channel(1);
+        let written_by = monitor.evidence.kernel.enforce().tables().expect("nobody has taken them");
+        let sinks = options.config.own_sinks().clone();
+        let mut enforcer = Enforcer::new(options.brake, sinks, written_by, tables_to);
         enforcer.begin(&mut monitor);
         let limits = options.config.tally_limits(memory);
         let keeper = Keeper::begin(ledger, limits, loaded.sources, &session, &mut monitor);
@@ -133,6 +140,7 @@ pub(crate) fn run(mut options: RunOptions) -> Result<(), RunError> {
                 inbox,
                 dns,
                 loads,
+                tables,
                 findings,
                 named,
                 translations,
@@ -146,6 +154,7 @@ pub(crate) fn run(mut options: RunOptions) -> Result<(), RunError> {
             recorder,
             groupings: Groupings::default(),
             enforcer,
+            coming: None,
             containers: options.config.containers,
             watchdog: notify::watchdog_period().is_some(),
         };
@@ -155,7 +164,8 @@ pub(crate) fn run(mut options: RunOptions) -> Result<(), RunError> {
         }
         let stop = Box::pin(daemon.serve()).await;
         notify::stopping();
-        let Daemon { session, monitor, reader, coverage, keeper, overloads, .. } = daemon;
+        let Daemon { session, monitor, reader, coverage, keeper, overloads, enforcer, .. } = daemon;
+        drop(enforcer);
         Box::pin(shut_down(&session, monitor, reader, coverage, (keeper, overloads), stop)).await;
         control.stop().await;
         Ok(())
@@ -177,6 +187,8 @@ pub(super) struct Daemon {
     recorder: Recorder,
     groupings: Groupings,
     pub(super) enforcer: Enforcer,
+    /// A policy that is applied once its tables are written. Others wait until then.
+    pub(super) coming: Option<Read>,
     /// Where containers are looked up.
     containers: Places,
     /// Whether the service manager expects keep-alive messages.
@@ -214,6 +226,13 @@ impl Daemon {
         self.reconciler.begin_listing(&mut self.monitor);
         startup::read_backlog(&mut self.monitor, &mut self.reader).await;
         self.reconciler.start_listing(&self.monitor);
+        while self.enforcer.is_making() {
+            self.reader.read_and_settle(&mut self.monitor);
+            tokio::select! {
+                Some(done) = self.inputs.tables.recv() => self.tables_done(done),
+                () = tokio::time::sleep(TABLES_PAUSE) => {}
+            }
+        }
         self.monitor.evidence.kernel.keep_pins(true);
         confine::filter_calls();
         notify::ready(&self.watching());
@@ -222,7 +241,7 @@ impl Daemon {
     /// Waits for the next input. `full`: there may be more records. `progress`: how far a listing is.
     async fn next_input(&mut self, full: bool, progress: Progress) -> Input {
         let settle_at = self.next_settle();
-        let Self { inputs, reader, overloads, groupings, .. } = self;
+        let Self { inputs, reader, overloads, groupings, coming, .. } = self;
         tokio::select! {
             biased;
             action = inputs.signals.next() => Input::Signal(action),
@@ -230,7 +249,8 @@ impl Daemon {
             Some(recorded) = inputs.recorded.recv() => Input::Recorded(recorded),
             Some(request) = inputs.inbox.recv() => Input::Request(request),
             Some(names) = inputs.dns.recv() => Input::Dns(names),
-            Some(read) = inputs.loads.recv() => Input::Loaded(Box::new(read)),
+            Some(done) = inputs.tables.recv() => Input::Tables(Box::new(done)),
+            Some(read) = inputs.loads.recv(), if coming.is_none() => Input::Loaded(Box::new(read)),
             Some(finding) = inputs.findings.recv() => Input::Found(finding),
             () = inputs.named.notified() => Input::Named,
             Some(brought) = overloads.brought() => Input::Counted(Box::new(brought)),
@@ -269,6 +289,7 @@ impl Daemon {
             Input::Signal(SignalAction::Reopen) => self.monitor.publisher.fanout().reopen(),
             Input::Request(request) => self.reply(request),
             Input::Loaded(read) => self.loaded(*read),
+            Input::Tables(done) => self.tables_done(*done),
             Input::Dns(names) => {
                 let now = self.monitor.now();
                 if apply_names(names, &mut self.monitor, now) {

@@ -17,6 +17,7 @@ pub(super) fn enforcement(
     let Some(status) = status else { return String::new() };
     let EnforcementStatus {
         error,
+        writing,
         translates,
         unlisted,
         unpinned,
@@ -36,6 +37,9 @@ pub(super) fn enforcement(
     let mut add = |name, tone, value: &str| text.push_str(&fact(name, tone, value, screen.width));
     if let Some(error) = error {
         add("error", Tone::Bad, error);
+    }
+    if *writing {
+        add("writing", Tone::Plain, "tables are being written; until they are, what is in force stays so");
     }
     if *translates {
         let what = "this host translates addresses: a connection that no rule allows is unknown, and passes unless \
@@ -141,6 +145,7 @@ mod tests {
         let arrivals = Decisions { asked: 7, allowed: 5, denied: 2, ..Decisions::default() };
         let repeated = 9;
         let status = EnforcementStatus {
+            writing: true,
             translates: true,
             decisions,
             arrivals,
@@ -155,6 +160,7 @@ mod tests {
             "2 denied (9 SYNs came again)",
             "connections that arrive",
             "translates",
+            "tables are being written",
         ] {
             assert!(shown.contains(part), "{part}: {shown}");
         }

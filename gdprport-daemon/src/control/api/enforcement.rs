@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct EnforcementStatus {
     /// Why nothing is decided, so that nothing is denied; `null` while it is.
     pub error: Option<String>,
+    /// Whether tables are being written, of another policy or of this one again. What is in force stays so until they are.
+    #[serde(default)]
+    pub writing: bool,
     /// Whether this host translates addresses: a connect that no rule allows may then lead to a peer that one allows, and is
     /// unknown.
     #[serde(default)]

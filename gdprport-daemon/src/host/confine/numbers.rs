@@ -12,8 +12,8 @@ pub(super) const ADDRESS_FAMILIES: [u64; 4] = [
 ];
 
 /// Commands of bpf(2) at maps and programs that are there (`enum bpf_cmd`, include/uapi/linux/bpf.h): look-up, update, deletion,
-/// next key; what is known of a program or map; look-up with deletion; look-up, and that with deletion, in batches.
-pub(super) const BPF_COMMANDS: [u64; 8] = [1, 2, 3, 4, 15, 21, 24, 25];
+/// next key; what is known of a program or map; look-up with deletion; look-up, and that with deletion, update and deletion in batches.
+pub(super) const BPF_COMMANDS: [u64; 10] = [1, 2, 3, 4, 15, 21, 24, 25, 26, 27];
 
 /// Allowed whatever the arguments.
 #[rustfmt::skip]

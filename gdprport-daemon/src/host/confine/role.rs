@@ -25,6 +25,8 @@ pub(crate) enum Role<'a> {
     HostReader,
     /// It asks the kernel about sockets and connections.
     Asker,
+    /// It writes maps of the kernel side that are open.
+    Tables,
     /// It asks the kernel in another network namespace, which it has entered.
     Inside,
 }
@@ -38,6 +40,7 @@ impl Role<'_> {
             Self::Reader => CapabilitySet::DAC_READ_SEARCH,
             Self::HostReader => CapabilitySet::DAC_READ_SEARCH | CapabilitySet::SYS_PTRACE,
             Self::Asker => CapabilitySet::NET_ADMIN,
+            Self::Tables => CapabilitySet::BPF,
             Self::Inside => CapabilitySet::NET_ADMIN | CapabilitySet::BPF,
         }
     }
@@ -46,7 +49,7 @@ impl Role<'_> {
     /// children (`hook_ptrace_access_check`, security/landlock/task.c), so one that looks at others cannot be.
     fn places(&self) -> Option<Places<'_>> {
         match self {
-            Self::Closed | Self::Reader | Self::Asker => Some(Places::None),
+            Self::Closed | Self::Reader | Self::Asker | Self::Tables => Some(Places::None),
             Self::Server(directory) => Some(Places::RemoveIn(directory)),
             Self::Writer(files) => Some(Places::Write(files)),
             Self::HostReader | Self::Inside => None,

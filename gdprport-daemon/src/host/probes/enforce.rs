@@ -1,21 +1,19 @@
-//! The tables by which the kernel side decides connections: how large they are, and writing, activating and removing them.
+//! The tables by which the kernel side decides connections: which generation of them is in force, and what is added to it.
 //!
-//! Does not belong here: what is in them (`gdprport_core::enforce`), and which ports are decided
-//! ([`super::Probes::decide`]). A generation that is not active is read by nobody, so that it may be written and removed at leisure.
+//! Does not belong here: what is in them (`gdprport_core::enforce`), writing and removing a generation ([`super::EnforceTables`]),
+//! and which ports are decided ([`super::Probes::decide`]).
 
 use aya::Ebpf;
-use aya::maps::lpm_trie::LpmTrie;
 use aya::maps::{Array, HashMap, MapData};
 use gdprport_common::{
     EXE_PATH, EXE_UNKNOWN, EXE_WITHHELD, EnforceClassKey, EnforceExe, EnforceInForce, EnforceOwnKey,
-    EnforcePeer, EnforcePort, EnforcePortKey, EnforceRule, EnforceRuleKey, EnforceSteps, EnforceStepsKey,
-    ExecRecord, FileState, MountOwner,
+    EnforceRule, EnforceRuleKey, ExecRecord, FileState, MountOwner,
 };
-use gdprport_core::enforce::{Fingerprint, Tables};
+use gdprport_core::enforce::Fingerprint;
 
-use super::enforce_table::{self, EnforceError, Table, array};
+use super::enforce_table::{self, EnforceError, Stop, Table, array};
+use super::enforce_tables::{Classes, EnforceTables, Rules};
 use super::error::{LoadError, map_error};
-use super::room::{CLASSES, PEERS, PORTS, RULES, STEPS};
 
 pub(super) const ACTIVE: &str = "ENFORCE_ACTIVE";
 const KEY: &str = "ENFORCE_KEY";
@@ -28,11 +26,12 @@ const LEASE_NS: u64 = 10_000_000_000;
 /// The tables in the kernel. They are pinned with the other maps: what is in force stays so without the daemon.
 pub(crate) struct EnforceMaps {
     active: Array<MapData, EnforceInForce>,
-    ports: Table<HashMap<MapData, EnforcePortKey, EnforcePort>>,
-    peers: Table<LpmTrie<MapData, [u32; 6], EnforcePeer>>,
-    steps: Table<HashMap<MapData, EnforceStepsKey, EnforceSteps>>,
-    classes: Table<HashMap<MapData, EnforceClassKey, u32>>,
-    rules: Table<HashMap<MapData, EnforceRuleKey, EnforceRule>>,
+    /// For whoever writes and removes; `None` once they were taken.
+    tables: Option<EnforceTables>,
+    classes: Classes,
+    rules: Rules,
+    /// The last number of a generation that was given out.
+    last: u32,
     lease: Array<MapData, u64>,
     own: Table<HashMap<MapData, EnforceOwnKey, u32>>,
     fingerprint: Fingerprint,
@@ -46,13 +45,14 @@ impl EnforceMaps {
     pub(super) fn take(object: &mut Ebpf) -> Result<Self, LoadError> {
         let key: Array<MapData, [u64; 2]> = array(object, KEY)?;
         let key = key.get(&0, 0).map_err(|e| map_error(KEY, &e))?;
+        let tables = EnforceTables::take(object)?;
+        let (rules, classes) = tables.grows()?;
         Ok(Self {
             active: array(object, ACTIVE)?,
-            ports: Table::take(object, PORTS)?,
-            peers: Table::take(object, PEERS)?,
-            steps: Table::take(object, STEPS)?,
-            classes: Table::take(object, CLASSES)?,
-            rules: Table::take(object, RULES)?,
+            tables: Some(tables),
+            classes,
+            rules,
+            last: 0,
             lease: array(object, LEASE)?,
             own: Table::take(object, OWN)?,
             fingerprint: Fingerprint::new(key),
@@ -73,43 +73,26 @@ impl EnforceMaps {
         self.active.get(&0, 0).map_err(|e| map_error(ACTIVE, &e))
     }
 
-    /// A number for another generation.
+    /// What writes and removes generations, for a thread that may take long; `None` once it was taken.
+    #[must_use]
+    pub(crate) const fn tables(&mut self) -> Option<EnforceTables> {
+        self.tables.take()
+    }
+
+    /// A number for another generation: neither one in force, nor the last one, whose rows may still be there.
     ///
     /// # Errors
     /// If the map cannot be read.
-    pub(crate) fn next(&self) -> Result<u32, LoadError> {
+    pub(crate) fn next(&mut self) -> Result<u32, LoadError> {
         let EnforceInForce { generation, then, .. } = self.in_force()?;
-        let mut next = generation.max(then);
+        let mut next = self.last.max(generation).max(then);
         loop {
             next = next.wrapping_add(1);
-            if ![0, generation, then].contains(&next) {
+            if ![0, self.last, generation, then].contains(&next) {
+                self.last = next;
                 return Ok(next);
             }
         }
-    }
-
-    /// Adds the rows of a generation that is not active.
-    ///
-    /// # Errors
-    /// If there is no room, or a map cannot be written; then none of them is there.
-    pub(crate) fn write(&mut self, tables: &Tables) -> Result<(), EnforceError> {
-        self.ports.fits(tables.ports.len())?;
-        self.peers.fits(tables.peers.len())?;
-        self.steps.fits(tables.steps.len())?;
-        self.classes.fits(tables.classes.len())?;
-        self.rules.fits(tables.rules.len())?;
-        let written = (|| {
-            self.rules.insert(&tables.rules)?;
-            self.steps.insert(&tables.steps)?;
-            self.peers.insert(&tables.peers)?;
-            self.ports.insert(&tables.ports)?;
-            self.classes.insert(&tables.classes)
-        })();
-        if written.is_err() {
-            // The error that counts is the first one.
-            let _ = self.remove(tables);
-        }
-        Ok(written?)
     }
 
     /// Lets decisions read this generation from now on; 0: nothing is decided any more. One that has begun ends by the
@@ -149,7 +132,7 @@ impl EnforceMaps {
     /// # Errors
     /// If there is no room, or the map cannot be written.
     pub(crate) fn exempt(&mut self, own: &[EnforceOwnKey]) -> Result<(), EnforceError> {
-        self.own.remove_others(|key| !own.contains(key))?;
+        self.own.remove_others(|key| !own.contains(key), &Stop::default())?;
         self.own.fits(own.len())?;
         Ok(self.own.insert(&own.iter().map(|key| (*key, 0)).collect::<Vec<_>>())?)
     }
@@ -179,43 +162,7 @@ impl EnforceMaps {
     /// # Errors
     /// If the map cannot be written.
     pub(crate) fn forget(&mut self, values: &[EnforceClassKey]) -> Result<(), LoadError> {
-        self.classes.remove(values.iter())
-    }
-
-    /// Removes the rows of a generation that is not active any more.
-    ///
-    /// # Errors
-    /// If a map cannot be written.
-    pub(crate) fn remove(&mut self, tables: &Tables) -> Result<(), LoadError> {
-        self.ports.remove(tables.ports.iter().map(|(key, _)| key))?;
-        self.peers.remove(tables.peers.iter().map(|(key, _)| key))?;
-        self.classes.remove(tables.classes.iter().map(|(key, _)| key))?;
-        self.steps.remove(tables.steps.iter().map(|(key, _)| key))?;
-        self.rules.remove(tables.rules.iter().map(|(key, _)| key))
-    }
-
-    /// Removes the rows of every generation that is not in force and does not take its place: also those that a previous daemon
-    /// left.
-    ///
-    /// # Errors
-    /// If a map cannot be read or written.
-    pub(crate) fn remove_others(&mut self) -> Result<(), LoadError> {
-        let EnforceInForce { generation, then, .. } = self.in_force()?;
-        let is_other = |found: u32| found != generation && found != then;
-        self.ports.remove_others(|key| is_other(key.generation))?;
-        self.peers.remove_others(|key| is_other(key.generation))?;
-        self.classes.remove_others(|key| is_other(key.generation))?;
-        self.steps.remove_others(|key| is_other(key.generation))?;
-        self.rules.remove_others(|key| is_other(key.generation))
-    }
-
-    /// Leaves nothing in force, and no rows.
-    ///
-    /// # Errors
-    /// If a map cannot be written. That nothing is in force comes first.
-    pub(crate) fn clear(&mut self) -> Result<(), LoadError> {
-        self.activate(0)?;
-        self.remove_others()
+        self.classes.remove(values, &Stop::default())
     }
 }
 

@@ -7,6 +7,7 @@ mod combine;
 mod compatibility;
 mod enforce;
 mod enforce_table;
+mod enforce_tables;
 mod error;
 mod load;
 mod loaded;
@@ -26,7 +27,8 @@ pub(super) mod tracefs;
 
 pub(crate) use brake::{Released, release};
 
-pub(crate) use enforce_table::EnforceError;
+pub(crate) use enforce_table::{EnforceError, Stop};
+pub(crate) use enforce_tables::EnforceTables;
 pub(crate) use error::LoadError;
 pub(crate) use load::{HookStatus, Sizes};
 pub(crate) use loaded::{HookRuns, Probes};

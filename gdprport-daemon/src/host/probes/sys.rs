@@ -1,4 +1,5 @@
-//! What aya does not offer of bpf(2): two commands about links of programs at a cgroup, and waiting for programs to return.
+//! What aya does not offer of bpf(2): two commands about links of programs at a cgroup, many rows of a map in one call, and waiting
+//! for programs to return.
 
 use std::ffi::CString;
 use std::io;
@@ -6,10 +7,14 @@ use std::os::fd::{AsFd, AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
+use aya::Pod;
+
 /// Commands, `enum bpf_cmd` in include/uapi/linux/bpf.h.
 const BPF_MAP_CREATE: libc::c_long = 0;
 const BPF_MAP_UPDATE_ELEM: libc::c_long = 2;
 const BPF_OBJ_GET: libc::c_long = 7;
+const BPF_MAP_UPDATE_BATCH: libc::c_long = 26;
+const BPF_MAP_DELETE_BATCH: libc::c_long = 27;
 const BPF_LINK_UPDATE: libc::c_long = 29;
 
 /// Kinds of maps, `enum bpf_map_type`.
@@ -34,6 +39,19 @@ struct MapUpdate {
     padding: u32,
     key: u64,
     value: u64,
+    flags: u64,
+}
+
+/// The part of `union bpf_attr` for commands about many rows of a map.
+#[repr(C)]
+struct MapBatch {
+    in_batch: u64,
+    out_batch: u64,
+    keys: u64,
+    values: u64,
+    count: u32,
+    map_fd: RawFd,
+    elem_flags: u64,
     flags: u64,
 }
 
@@ -67,6 +85,42 @@ fn bpf_fd<T>(command: libc::c_long, attributes: &T) -> io::Result<OwnedFd> {
     let fd = RawFd::try_from(bpf(command, attributes)?).map_err(io::Error::other)?;
     // SAFETY: a fresh descriptor that nobody else owns.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Writes as many rows of a map as the kernel takes in one call, and returns how many of the first that were. None where it cannot do
+/// that: with hash tables it can since Linux 5.6, with tries since 5.13. Why one was not written shows when it is written alone.
+///
+/// Keys and values are of the sizes that the map has.
+pub(super) fn update_batch<K: Pod, V: Pod>(map: impl AsFd, keys: &[K], values: &[V]) -> usize {
+    assert_eq!(keys.len(), values.len(), "a value for each key");
+    batch(BPF_MAP_UPDATE_BATCH, map, keys, values.as_ptr() as u64)
+}
+
+/// The same of deleting them.
+pub(super) fn delete_batch<K: Pod>(map: impl AsFd, keys: &[K]) -> usize {
+    batch(BPF_MAP_DELETE_BATCH, map, keys, 0)
+}
+
+fn batch<K>(command: libc::c_long, map: impl AsFd, keys: &[K], values: u64) -> usize {
+    let Ok(count) = u32::try_from(keys.len()) else { return 0 };
+    let mut batch = MapBatch {
+        in_batch: 0,
+        out_batch: 0,
+        keys: keys.as_ptr() as u64,
+        values,
+        count,
+        map_fd: map.as_fd().as_raw_fd(),
+        elem_flags: 0,
+        flags: 0,
+    };
+    // SAFETY: the kernel reads as many keys and values as there are, and writes to the attributes, which are this function's.
+    let done = unsafe { libc::syscall(libc::SYS_bpf, command, &raw mut batch, size_of::<MapBatch>()) };
+    match done {
+        0 => keys.len(),
+        // It has written how many were done, unless it did not begin.
+        _ if batch.count < count => batch.count as usize,
+        _ => 0,
+    }
 }
 
 /// Opens what is pinned at `path`.

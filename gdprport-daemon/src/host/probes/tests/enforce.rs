@@ -5,6 +5,7 @@ mod attempt;
 mod decided;
 mod kept;
 mod lost;
+mod many;
 mod programs;
 mod reported;
 mod scene;

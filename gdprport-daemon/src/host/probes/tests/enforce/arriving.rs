@@ -69,7 +69,7 @@ fn enforce(
     let text = format!("{more}{CALL}{}", rules.collect::<String>());
     let text = scene.of_rules(mode, &text.replace("UNIT_A", scene.units[0].unit()));
     let tables = scene.tables(&text, &["/bin/a"]);
-    scene.enforce(tables)
+    scene.enforce(&tables)
 }
 
 /// A process that listens until it is dropped.
@@ -265,7 +265,7 @@ async fn what_is_not_in_force_refuses_nobody() {
     let refused = Attempt::begin(&call, None);
     assert_eq!(one_more(&scene, EnforceTally::default()).denied, 1);
     // Its client goes on, and gets in with the next repetition.
-    scene.probes.enforce().clear().expect("written");
+    scene.clear();
     let before = scene.arrivals();
     assert_eq!(one_more(&scene, before).left, 1);
     assert!(refused.is_connected());

@@ -119,7 +119,7 @@ async fn every_connect_is_decided_as_the_interpreter_says() {
         let text = policy(&scene, &mut random);
         let tables = scene.tables(&text, &["/bin/a"]);
         steps[usize::from(!tables.steps.is_empty())] += 1;
-        let interpreter = scene.enforce(tables);
+        let interpreter = scene.enforce(&tables);
         let mut expected = scene.decisions();
         for _ in 0..5 {
             let (unit, uid, exe) = (random.below(3), random.one(&[0, 1001, 1002, 4711]), random.one(&exes));
@@ -165,7 +165,7 @@ async fn no_connect_meets_both_policies_or_neither() {
     ]
     .map(|rule| scene.policy("enforce", &rule));
     let first = scene.tables(&policies[0], &[]);
-    scene.enforce(first);
+    scene.enforce(&first);
     let (allowed, denied) =
         (Address::new(ip("127.0.0.1"), scene.port), Address::new(ip("127.1.2.3"), scene.port));
     let who = Who { unit: 0, uid: 1001, exe, netns: None };
@@ -181,7 +181,7 @@ async fn no_connect_meets_both_policies_or_neither() {
     let mut reloads = 0;
     while reloads < 100 || !child.ended() {
         let next = scene.tables(&policies[reloads % 2], &[]);
-        scene.enforce(next);
+        scene.enforce(&next);
         reloads += 1;
     }
     let done = child.results();
@@ -207,7 +207,7 @@ async fn a_rule_ends_at_its_time_by_itself() {
     let end_ns = boottime_ns() + 1_000_000_000;
     let ends = |rule: &EnforceRule| rule.allows_until != ENFORCE_FOREVER;
     tables.rules.iter_mut().filter(|(_, rule)| ends(rule)).for_each(|(_, rule)| rule.allows_until = end_ns);
-    scene.enforce(tables);
+    scene.enforce(&tables);
     let call = Address::new(ip("127.0.0.1"), scene.port);
     let who = Who { unit: 0, uid: 1001, exe, netns: None };
     scene.run(&who, |_| {
@@ -233,7 +233,7 @@ async fn what_appears_later_is_decided_once_it_is_added() {
     let rules: Vec<_> = after.rules.iter().filter(|row| !before.rules.contains(row)).copied().collect();
     let classes: Vec<_> = after.classes.iter().filter(|row| !before.classes.contains(row)).copied().collect();
     assert!(!classes.is_empty(), "{after:?}");
-    scene.enforce(before);
+    scene.enforce(&before);
     let call = Address::new(ip("127.0.0.1"), scene.port);
     let who = Who { unit: 0, uid: 1001, exe, netns: None };
     assert_eq!(scene.run(&who, |done| done[0] = call.connect(None, 0))[0], DENIED, "it is unknown");
@@ -251,7 +251,7 @@ async fn tables_on_trial_give_way_to_those_before() {
     let exe = of_path(scene.fingerprint(), "/bin/a");
     let denies = scene.policy("enforce", &rule(0, "\"10.0.0.0/8\"", "", ""));
     let denies = scene.tables(&denies, &[]);
-    scene.enforce(denies);
+    scene.enforce(&denies);
     let allows = scene.policy("enforce", &rule(0, "\"any\"", "", ""));
     let call = Address::new(ip("127.0.0.1"), scene.port);
     let who = Who { unit: 0, uid: 1001, exe, netns: None };
@@ -261,10 +261,11 @@ async fn tables_on_trial_give_way_to_those_before() {
         let tables = scene.tables(&allows, &[]);
         let (generation, now_ns) = (scene.generation, boottime_ns());
         until_ns = now_ns + 1_000_000_000;
-        let maps = scene.probes.enforce();
-        maps.write(&tables).expect("there is room");
-        maps.try_out(generation, now_ns, until_ns).expect("written");
-        maps.remove_others().expect("removed");
+        scene.maps.write(generation, &tables).expect("there is room");
+        let in_force = scene.probes.enforce();
+        in_force.try_out(generation, now_ns, until_ns).expect("written");
+        let then = in_force.in_force().expect("readable").then;
+        scene.maps.remove_others(&[generation, then]).expect("removed");
         assert_eq!(scene.run(&who, |results| results[0] = call.connect(None, 0))[0], PASSED);
     }
     scene.run(&who, |_| {
@@ -276,10 +277,9 @@ async fn tables_on_trial_give_way_to_those_before() {
     let decisions = scene.decisions();
     assert_eq!((decisions.denied, decisions.left, decisions.unsettled), (1, 0, 0));
     // And nothing at all, where nothing was in force.
-    let maps = scene.probes.enforce();
-    maps.clear().expect("written");
+    scene.clear();
     let now_ns = boottime_ns();
-    maps.try_out(1, now_ns, now_ns).expect("written");
+    scene.probes.enforce().try_out(1, now_ns, now_ns).expect("written");
     assert_eq!(scene.run(&who, |results| results[0] = call.connect(None, 0))[0], PASSED);
     assert_eq!(scene.decisions().left, 1);
 }

@@ -39,7 +39,7 @@ async fn without_a_daemon_a_port_fails_as_it_was_asked_to() {
     ] {
         let text = rules(&scene, mode, on_daemon_loss);
         let tables = scene.tables(&text, &["/bin/a"]);
-        let mut interpreter = scene.enforce(tables);
+        let mut interpreter = scene.enforce(&tables);
         let denies = if mode == "warn" { PASSED } else { DENIED };
         for (is_lost, expected) in
             [(false, [PASSED, denies]), (true, [allowed, other]), (false, [PASSED, denies])]
@@ -69,7 +69,7 @@ async fn what_the_deliverer_sends_is_never_denied() {
     let mut scene = need!(Scene::new(Sizes::default()));
     let text = rules(&scene, "enforce", "deny");
     let tables = scene.tables(&text, &["/bin/a"]);
-    scene.enforce(tables);
+    scene.enforce(&tables);
     scene.probes.enforce().renew(boottime_ns()).expect("written");
     assert_eq!(connect(&mut scene, "/bin/b", 4711), DENIED);
     let own = [EnforceOwnKey { uid: 4711, port: scene.port.into() }];

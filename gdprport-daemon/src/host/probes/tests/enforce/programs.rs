@@ -137,7 +137,7 @@ async fn processes_of_a_millisecond_are_decided_in_time() {
     );
     let text = scene.policy("enforce", &rule);
     let tables = scene.tables(&text, &[]);
-    scene.enforce(tables);
+    scene.enforce(&tables);
     let script = format!("exec 3<>/dev/tcp/127.0.0.1/{}", scene.port);
     let mut wrong = Vec::new();
     const EACH: u32 = 150;

@@ -21,7 +21,7 @@ const NOBODY: &str = "[[port.allow]]\nrole = \"r\"\ndirection = \"out\"\npeers =
 fn enforce(scene: &mut Scene, mode: &str, rules: &str) {
     let text = scene.policy(mode, rules);
     let tables = scene.tables(&text, &[]);
-    scene.enforce(tables);
+    scene.enforce(&tables);
 }
 
 fn etl(scene: &mut Scene) -> Who<'static> {
@@ -135,7 +135,7 @@ async fn every_way_to_connect_is_decided() {
     let port = scene.port;
     scene.probes.decide([port]).expect("written");
     assert_eq!(scene.run(&who, |done| done[0] = call.connect(None, 0))[0], DENIED);
-    scene.probes.enforce().clear().expect("written");
+    scene.clear();
     assert_eq!(scene.run(&who, |done| done[0] = call.connect(None, 0))[0], PASSED, "nothing is in force");
     assert_eq!(scene.decisions().left, 1);
 }
@@ -171,7 +171,8 @@ fn etl_of<'a>(who: &Who<'_>) -> Who<'a> {
 
 #[tokio::test]
 async fn tables_without_room_are_refused_and_leave_nothing() {
-    let mut scene = need!(Scene::new(Sizes::default()));
+    let room = EnforceRoom { steps: 2_048, ..EnforceRoom::default() };
+    let mut scene = need!(Scene::new(Sizes { enforce: room, ..Sizes::default() }));
     let rules: String = (0..3_000)
         .map(|number| {
             format!(
@@ -185,7 +186,7 @@ async fn tables_without_room_are_refused_and_leave_nothing() {
         .collect();
     let text = scene.policy("enforce", &rules);
     let tables = scene.tables(&text, &[]);
-    let refused = scene.probes.enforce().write(&tables).expect_err("it is too large");
+    let refused = scene.maps.write(scene.generation, &tables).expect_err("it is too large");
     assert!(matches!(refused, EnforceError::NoRoom { .. }), "{refused}");
     assert!(refused.to_string().contains("has room for 4096 entries"), "{refused}");
     drop(scene);

@@ -18,7 +18,7 @@ use gdprport_tests::pins::BpfFs;
 use gdprport_tests::skip::Missing;
 use jiff::Timestamp;
 
-use super::super::super::{PinDirectory, PinError, Probes, Ring, Sizes};
+use super::super::super::{EnforceTables, PinDirectory, PinError, Probes, Ring, Sizes};
 use crate::host::clock::boottime_ns;
 use crate::host::process::Roots;
 use crate::host::testing::eventually;
@@ -36,7 +36,8 @@ pub(super) struct Scene {
     /// Units `a`, `b` and `c`, of which the last is not known to the tables.
     pub units: [Cgroup; 3],
     pub generation: u32,
-    current: Tables,
+    /// What writes and removes generations.
+    pub maps: EnforceTables,
 }
 
 impl Scene {
@@ -69,9 +70,10 @@ impl Scene {
             });
             taken.filter(|_| free).expect("nobody uses it")
         });
-        let (probes, ring) = Probes::load(sizes, &release(), cgroup2, pins).expect("it loads");
+        let (mut probes, ring) = Probes::load(sizes, &release(), cgroup2, pins).expect("it loads");
+        let maps = probes.enforce().tables().expect("nobody has taken them");
         let units = std::array::from_fn(|_| Cgroup::service());
-        Ok(Self { probes, ring, port, units, generation: 0, current: Tables::default() })
+        Ok(Self { probes, ring, port, units, generation: 0, maps })
     }
 
     /// A policy of the port in this mode with these rules, which lets in whoever may connect.
@@ -113,17 +115,22 @@ impl Scene {
     }
 
     /// Puts tables in force instead of those before.
-    pub(super) fn enforce(&mut self, tables: Tables) -> Interpreter {
+    pub(super) fn enforce(&mut self, tables: &Tables) -> Interpreter {
         let mut interpreter = Interpreter::default();
-        interpreter.load(&tables);
+        interpreter.load(tables);
         interpreter.activate(self.generation);
-        let maps = self.probes.enforce();
-        maps.write(&tables).expect("there is room");
-        maps.activate(self.generation).expect("written");
-        assert_eq!(maps.in_force().expect("readable").generation, self.generation);
-        maps.remove(&self.current).expect("removed");
-        self.current = tables;
+        self.maps.write(self.generation, tables).expect("there is room");
+        let in_force = self.probes.enforce();
+        in_force.activate(self.generation).expect("written");
+        assert_eq!(in_force.in_force().expect("readable").generation, self.generation);
+        self.maps.remove_others(&[self.generation]).expect("removed");
         interpreter
+    }
+
+    /// Leaves nothing in force, and no rows.
+    pub(super) fn clear(&mut self) {
+        self.probes.enforce().activate(0).expect("written");
+        self.maps.remove_others(&[]).expect("removed");
     }
 
     pub(super) fn decisions(&self) -> EnforceTally {

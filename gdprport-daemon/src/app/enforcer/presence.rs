@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use gdprport_common::EnforceOwnKey;
 
-use super::monitor::Monitor;
+use crate::app::monitor::Monitor;
 use crate::host::probes::{EnforceError, Probes};
 
 /// What the kernel side is shown.
