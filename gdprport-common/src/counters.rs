@@ -13,7 +13,7 @@ pub enum Hook {
     Accept = 1,
     /// `sock_ops` state callbacks of connected sockets.
     Close = 2,
-    /// `sock_ops` listen callbacks and their end.
+    /// `sock_ops` listen callbacks and their end, and at `cgroup/bind` the sockets that the policy does not let be bound.
     Listen = 3,
     /// Executables sent ahead of a flow.
     Exec = 4,
@@ -90,6 +90,10 @@ pub struct Counters {
     pub arrivals: EnforceTally,
     /// SYNs of an attempt that was denied and is counted in `arrivals` already: its client sent them again.
     pub repeated: u64,
+    /// What became of sockets that were bound to a port of which the policy decides who listens.
+    pub binds: EnforceTally,
+    /// Of the denied ones of `binds` those without a record: their process had tried the same within a second before.
+    pub repeated_binds: u64,
 }
 
 #[cfg(feature = "user")]

@@ -114,6 +114,8 @@ pub struct EnforcePort {
     pub accepted: u32,
     /// The group of peers of connections that are made here.
     pub connected: u32,
+    /// The group of addresses that a socket may be bound to here, which stand where peers do; 0: binding is not decided.
+    pub bound: u32,
 }
 
 impl EnforcePort {
@@ -122,7 +124,7 @@ impl EnforcePort {
     #[must_use]
     #[inline(always)]
     pub const fn own(number: u32) -> Self {
-        Self { accepted: number, connected: number | 1 << 16 }
+        Self { accepted: number, connected: number | 1 << 16, bound: number | 2 << 16 }
     }
 }
 
@@ -240,7 +242,7 @@ pub struct EnforceExe {
 /// What became of the connections that decisions were asked about: `asked = left + allowed + unknown + would_deny + denied +
 /// unsettled`, always. A part of [`crate::Counters`].
 ///
-/// One that arrives is asked about when it is established, or when its SYN is denied.
+/// One that arrives is asked about when it is established, or when its SYN is denied. Of sockets that are bound it says the same.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EnforceTally {
@@ -289,7 +291,7 @@ mod user {
 
 const _: () = {
     assert!(size_of::<EnforceOwnKey>() == 8);
-    assert!(size_of::<EnforcePortKey>() == 8 && size_of::<EnforcePort>() == 8);
+    assert!(size_of::<EnforcePortKey>() == 8 && size_of::<EnforcePort>() == 12);
     assert!(size_of::<EnforcePeerKey>() == 28 && size_of::<EnforcePeer>() == 36);
     assert!(size_of::<EnforceStepsKey>() == 8 && size_of::<EnforceSteps>() == 72);
     assert!(size_of::<EnforceClassKey>() == 24 && size_of::<EnforceRuleKey>() == 24);

@@ -24,6 +24,8 @@ pub enum RecordKind {
     Failed = 10,
     /// A SYN reached a listener, and the policy denied it ([`FlowRecord`] with [`FailTail`]). Cookie and owner are the listener's.
     Refused = 12,
+    /// A socket was not bound to its port, because the policy denies it ([`FlowRecord`] with [`OpenTail`], no peer).
+    BindDenied = 13,
     /// The first bytes of a payload segment ([`PayloadHeader`] and up to [`PAYLOAD_LONG`] bytes).
     Payload = 11,
     /// A socket started to listen ([`FlowRecord`] with [`OpenTail`], no peer).
@@ -53,6 +55,7 @@ impl RecordKind {
             10 => Self::Failed,
             11 => Self::Payload,
             12 => Self::Refused,
+            13 => Self::BindDenied,
             _ => return None,
         })
     }
@@ -135,8 +138,8 @@ pub struct FlowRecord {
     /// Kind Closed: the error number of the socket (include/uapi/asm-generic/errno.h) where the process did not end the
     /// connection itself; 0 if there is none or it cannot be read. Else 0.
     pub error: u8,
-    /// What the policy said of the connect, [`crate::SOCKET_DECISION`] bits; 0: it was not decided, or a rule allows it. Kind
-    /// Denied with [`crate::SOCKET_DENIED`]: the policy denied it, and the record is of the call itself.
+    /// What the policy said of the connect or, of a listener, of the bind, [`crate::SOCKET_DECISION`] bits; 0: it was not decided, or
+    /// a rule allows it. Kind Denied with [`crate::SOCKET_DENIED`]: the policy denied it, and the record is of the call itself.
     pub decision: u8,
     /// Always 0.
     pub reserved: u8,

@@ -114,7 +114,7 @@ unsafe extern "C" fn gp_arriving(skb: *mut __sk_buff, port: u32) -> u32 {
 
 /// Who listens, as numbers of [`Caller::other`].
 #[inline(always)]
-fn listens(owner: &SocketOwner) -> [u64; 4] {
+pub(crate) fn listens(owner: &SocketOwner) -> [u64; 4] {
     let caller = &owner.caller;
     let ids = u64::from(caller.uid) << 32 | u64::from(caller.gid);
     [u64::from(caller.tgid) << 1, caller.exec_id, ids, caller.cgroup_id]
@@ -140,6 +140,7 @@ unsafe extern "C" fn gp_decide_syn(
             number: (port_and_who >> PORT_SHIFT) as u32,
             address: ends(&header).1,
             inward: true,
+            bound: false,
             decides: ENFORCE_DENY.into(),
         };
         let caller = Caller::other(port_and_who & ((1 << PORT_SHIFT) - 1), exec_id, ids, cgroup);
@@ -149,7 +150,7 @@ unsafe extern "C" fn gp_decide_syn(
 
 /// What the tables say; `None`: nothing, as none are in force, or others came into force meanwhile.
 #[inline(always)]
-fn decided(asked: &Asked, caller: &Caller) -> Option<Found> {
+pub(crate) fn decided(asked: &Asked, caller: &Caller) -> Option<Found> {
     let active = ENFORCE_ACTIVE.get_ptr(0)?;
     // SAFETY: a map value, and a helper without arguments.
     unsafe {
@@ -305,6 +306,7 @@ unsafe extern "C" fn gp_decide_arrived(
             number: (port_and_who >> PORT_SHIFT) as u32,
             address: if family == 4 { [0, 0, MAPPED, peer[0]] } else { peer },
             inward: true,
+            bound: false,
             decides: DECIDES,
         };
         let caller = Caller::other(port_and_who & ((1 << PORT_SHIFT) - 1), exec_id, ids, cgroup);

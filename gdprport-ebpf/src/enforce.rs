@@ -173,7 +173,7 @@ unsafe fn decide_family(ctx: *mut bpf_sock_addr, family: u8, caller: &Caller, no
         }
         for _ in 0..ATTEMPTS {
             let mut found = Found::default();
-            let asked = Asked { number, address, inward: false, decides: DECIDES };
+            let asked = Asked { number, address, inward: false, bound: false, decides: DECIDES };
             look(generation, &asked, caller, now_ns, &mut found);
             // Rows of a generation are removed only when it is no more the active one.
             let now = read_volatile(active).at(now_ns);
@@ -212,6 +212,8 @@ pub(crate) struct Asked {
     pub address: [u32; 4],
     /// It arrives: the caller is who listens, and who will accept may be another one.
     pub inward: bool,
+    /// A socket is bound to the port: the address is its own.
+    pub bound: bool,
     /// Flags of peers, one of which it has to have to be decided.
     pub decides: u32,
 }
@@ -274,7 +276,11 @@ pub(crate) unsafe fn settle(found: &Found, tally: *mut EnforceTally) -> u32 {
 #[inline(always)]
 pub(crate) fn look(generation: u32, asked: &Asked, caller: &Caller, now_ns: u64, found: &mut Found) {
     let number = asked.number;
-    let group = |port: &EnforcePort| if asked.inward { port.accepted } else { port.connected };
+    let group = |port: &EnforcePort| match (asked.bound, asked.inward) {
+        (true, _) => port.bound,
+        (false, true) => port.accepted,
+        (false, false) => port.connected,
+    };
     let mut peer = longest(generation, group(&EnforcePort::own(number)), asked.address);
     if peer.is_null() {
         let Some(port) = ENFORCE_PORTS.get_ptr(&EnforcePortKey { generation, number }) else { return };

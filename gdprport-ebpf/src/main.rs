@@ -14,6 +14,7 @@
 
 mod accept;
 mod arriving;
+mod binding;
 mod call;
 mod cgroup;
 mod count;

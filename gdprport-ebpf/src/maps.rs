@@ -140,6 +140,20 @@ pub(crate) struct DeniedSyn {
 #[map]
 pub(crate) static DENIED_SYNS: LruHashMap<DeniedSyn, u32> = LruHashMap::with_max_entries(2_048, 0);
 
+/// A bind that was denied: its process may try again without end.
+#[repr(C)]
+pub(crate) struct DeniedBind {
+    /// The process.
+    pub(crate) tgid: u32,
+    /// The port.
+    pub(crate) port: u32,
+}
+
+/// When the last binds that were denied made their record, in nanoseconds of `CLOCK_BOOTTIME`. 1,024 of them take 80 KB; one that
+/// gave way makes another record.
+#[map]
+pub(crate) static DENIED_BINDS: LruHashMap<DeniedBind, u64> = LruHashMap::with_max_entries(1_024, 0);
+
 /// The owner of each socket of a watched port.
 #[btf_map]
 pub(crate) static OWNERS: SocketStorage<SocketOwner> = SocketStorage::new();

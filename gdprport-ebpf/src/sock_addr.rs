@@ -14,7 +14,7 @@ use crate::call::{socket, user_address, user_port};
 use crate::count::Occasion;
 use crate::flow::SocketTuple;
 use crate::maps::{port_flags, watched};
-use crate::{diagnose, emit, enforce, flow, mptcp, owner, owners, unsent};
+use crate::{binding, diagnose, emit, enforce, flow, mptcp, owner, owners, unsent};
 
 /// The verdict of a hook that only watches.
 const PROCEED: i32 = 1;
@@ -37,14 +37,12 @@ fn gp_connect6(ctx: SockAddrContext) -> i32 {
 
 #[cgroup_sock_addr(bind4)]
 fn gp_bind4(ctx: SockAddrContext) -> i32 {
-    bind(ctx.sock_addr);
-    PROCEED
+    bind(ctx.sock_addr, 4)
 }
 
 #[cgroup_sock_addr(bind6)]
 fn gp_bind6(ctx: SockAddrContext) -> i32 {
-    bind(ctx.sock_addr);
-    PROCEED
+    bind(ctx.sock_addr, 6)
 }
 
 #[cgroup_sock_addr(getpeername4)]
@@ -104,15 +102,16 @@ fn connect(ctx: *mut bpf_sock_addr, family: u8) -> i32 {
 }
 
 #[inline(always)]
-fn bind(ctx: *mut bpf_sock_addr) {
+fn bind(ctx: *mut bpf_sock_addr, family: u8) -> i32 {
     // SAFETY: `ctx` is the program's context, and `sk` is checked before its use.
     unsafe {
-        if !watched(user_port(ctx)) || read_volatile(&raw const (*ctx).protocol) != TCP {
-            return;
+        let flags = port_flags(user_port(ctx));
+        if !flags.watched() || read_volatile(&raw const (*ctx).protocol) != TCP {
+            return PROCEED;
         }
         let sk = socket(ctx);
         if sk.is_null() {
-            return;
+            return PROCEED;
         }
         let mut owner = SocketOwner::default();
         owner.caller.netns_cookie = bpf_get_netns_cookie(ctx.cast());
@@ -122,7 +121,20 @@ fn bind(ctx: *mut bpf_sock_addr) {
         }
         owner.since_ns = bpf_ktime_get_boot_ns();
         owner.local_port = user_port(ctx) as u16;
+        if flags.decided() {
+            owner.flags = binding::decide(ctx, family, &owner);
+            if owner.flags & SOCKET_DENIED != 0 {
+                let owner = &raw const owner;
+                if family == 4 {
+                    binding::denied::<4>(ctx, owner);
+                } else {
+                    binding::denied::<6>(ctx, owner);
+                }
+                return DENY;
+            }
+        }
         store(sk, ctx, &mut owner);
+        PROCEED
     }
 }
 

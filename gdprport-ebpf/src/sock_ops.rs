@@ -167,10 +167,10 @@ fn listening(ops: *mut bpf_sock_ops) {
             return;
         }
         let stored = owners::find(sk, ops.cast());
-        let (netns_cookie, role) = if stored.is_null() {
-            (netns_cookie(ops), SocketRole::None as u8)
+        let (netns_cookie, role, flags) = if stored.is_null() {
+            (netns_cookie(ops), SocketRole::None as u8, 0)
         } else {
-            ((*stored).caller.netns_cookie, (*stored).role)
+            ((*stored).caller.netns_cookie, (*stored).role, (*stored).flags & SOCKET_DECISION)
         };
         let mut caller = Caller { netns_cookie, ..Caller::default() };
         let readable = owner::read_caller(&mut caller);
@@ -180,7 +180,8 @@ fn listening(ops: *mut bpf_sock_ops) {
             && (!readable || (caller.tgid != 0 && owner::descends_from(&caller, &(*stored).caller)));
         let role = if caller.tgid == 0 { SocketRole::None } else { SocketRole::Bound } as u8;
         let local_port = local_port as u16;
-        let mut owner = SocketOwner { caller, role, local_port, ..SocketOwner::default() };
+        // Whoever listens, what was decided is of the bind.
+        let mut owner = SocketOwner { caller, role, local_port, flags, ..SocketOwner::default() };
         if bound {
             owner = *stored;
         } else {
@@ -246,8 +247,11 @@ unsafe extern "C" fn gp_established(ops: *mut bpf_sock_ops, kind: RecordKind) ->
             (*stored).since_ns = now;
             (*stored).started = Started::Yes as u8;
             (*stored).in_base = in_base;
-            // A socket may have been used for another connection before, which was counted in a group.
-            let flags_before = (*stored).flags & (SOCKET_SYN_SEEN | SOCKET_DECISION);
+            // A socket may have been used for another connection before, which was counted in a group. What was decided of its
+            // listener's bind is not about one that was accepted.
+            let undecided = kind as u8 == RecordKind::PassiveEstablished as u8 && !flags.decided();
+            let kept = if undecided { SOCKET_SYN_SEEN } else { SOCKET_SYN_SEEN | SOCKET_DECISION };
+            let flags_before = (*stored).flags & kept;
             (*stored).flags = flags_before;
             if flags_before & SOCKET_SYN_SEEN == 0 {
                 (*stored).out_base = out_base;

@@ -50,6 +50,15 @@ pub fn announce(case: &str, why: &Missing) {
     }
 }
 
+/// Whether the kernel has Multipath TCP.
+///
+/// # Errors
+/// If it has not.
+pub fn mptcp() -> Result<(), Missing> {
+    let there = std::fs::exists("/proc/sys/net/mptcp").unwrap_or(false);
+    there.then_some(()).ok_or_else(|| Missing::of("MPTCP"))
+}
+
 /// The first of `candidates` that exists, or what is missing.
 ///
 /// # Errors

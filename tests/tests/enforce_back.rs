@@ -7,7 +7,9 @@ use gdprport_tests::child::{Child, Place};
 use gdprport_tests::daemon::{Daemon, Start, program};
 use gdprport_tests::enforce::{Scene, Seen, client, connect, exe};
 use gdprport_tests::pins::BpfFs;
-use gdprport_tests::puppet::ProgramCopy;
+use gdprport_tests::policy::declare;
+use gdprport_tests::ports::Port;
+use gdprport_tests::puppet::{ProgramCopy, Puppet};
 use gdprport_tests::serial::alone;
 use gdprport_tests::temp::TempDir;
 use gdprport_tests::wait;
@@ -51,6 +53,26 @@ fn the_brake_holds_until_it_is_let_go() {
     let again = brake(&daemon, &["on"]);
     assert!(again.status.success() && said(&again).contains("was not pulled"), "{}", said(&again));
     drop(daemon.stop());
+}
+
+#[test]
+fn the_brake_lets_everybody_listen() {
+    let _alone = alone();
+    let (port, copy) = (Port::free(), ProgramCopy::new("puppet", "server"));
+    let policy = declare("customers-db", port.number())
+        .key("mode = \"enforce\"\nenforce = { listener = \"deny\" }")
+        .allow("serving", "in", "any", &exe(&copy));
+    let daemon = Daemon::with(policy.alone());
+    let mut other = Puppet::new();
+    let (listen, denied) = (format!("listen 127.0.0.1:{port}"), format!("fails listen 127.0.0.1:{port}"));
+    assert_eq!(other.ask(&denied), "PermissionDenied");
+    let pulled = brake(&daemon, &["off"]);
+    other.ask(&listen);
+    other.ask("unlisten");
+    let gone = brake(&daemon, &["on"]);
+    assert!(pulled.status.success() && gone.status.success(), "{} {}", said(&pulled), said(&gone));
+    assert_eq!(other.ask(&denied), "PermissionDenied");
+    daemon.stop();
 }
 
 #[test]

@@ -9,7 +9,7 @@ use gdprport_tests::netns::{Netns, VethPair};
 use gdprport_tests::policy::{declare, open, policy};
 use gdprport_tests::ports::Port;
 use gdprport_tests::puppet::{Puppet, held};
-use gdprport_tests::skip::Missing;
+use gdprport_tests::skip::mptcp;
 use gdprport_tests::temp::TempDir;
 use gdprport_tests::truth::{End, check_violation};
 use gdprport_tests::user::User;
@@ -180,14 +180,6 @@ fn workers_that_listen_for_themselves_own_what_they_accept() {
         end.named_exactly(&mut daemon.log, "flow.close");
     }
     daemon.stop();
-}
-
-fn mptcp() -> Result<(), Missing> {
-    std::fs::exists("/proc/sys/net/mptcp")
-        .ok()
-        .filter(|there| *there)
-        .map(|_| ())
-        .ok_or_else(|| Missing::of("MPTCP"))
 }
 
 /// The process connects the first one, a worker of the kernel the second.

@@ -54,7 +54,7 @@ pub struct SocketEvent {
     pub peer: Endpoint,
     /// Who owns this end.
     pub owner: OwnerRef,
-    /// Whether the kernel would have denied the connect, did its port not have `mode = "warn"`.
+    /// Whether the kernel would have denied the connect or bind, did its port not have `mode = "warn"`.
     pub would_deny: bool,
 }
 
@@ -111,6 +111,8 @@ pub enum ListenerRecord {
     Opened(SocketEvent),
     /// A listening socket was closed.
     Closed(SocketEvent),
+    /// A socket was not bound, because the policy denied it.
+    Denied(SocketEvent),
 }
 
 /// What owners are resolved with.
@@ -135,9 +137,9 @@ impl Record<'_> {
     pub const fn time_ns(&self) -> Option<u64> {
         match self {
             Self::Connection(record) => record.time_ns(),
-            Self::Listener(ListenerRecord::Opened(event) | ListenerRecord::Closed(event)) => {
-                Some(event.time_ns)
-            }
+            Self::Listener(
+                ListenerRecord::Opened(event) | ListenerRecord::Closed(event) | ListenerRecord::Denied(event),
+            ) => Some(event.time_ns),
             Self::Identity(_) => None,
         }
     }
@@ -217,6 +219,7 @@ pub fn decode(bytes: &[u8]) -> Result<Record<'_>, DecodeError> {
         }
         RecordKind::Accepted => Ok(Record::Connection(accepted(kind, bytes, length)?)),
         RecordKind::Listening => Ok(Record::Listener(ListenerRecord::Opened(living(kind, bytes, length)?))),
+        RecordKind::BindDenied => Ok(Record::Listener(ListenerRecord::Denied(living(kind, bytes, length)?))),
         RecordKind::Failed | RecordKind::Denied | RecordKind::Refused => {
             let record = FlowRecord::ref_from_bytes(bytes).map_err(|_| length)?;
             let mut event = socket(kind, record)?;

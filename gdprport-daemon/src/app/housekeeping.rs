@@ -48,6 +48,7 @@ impl Daemon {
             overloads.second(&counters);
             coverage.checkpoint(monitor, &counters, now);
         }
+        monitor.report_binds(false, now);
         monitor.publisher.summaries(now);
         monitor.publisher.send_lost(now, false);
         keeper.second(monitor, now);

@@ -67,6 +67,7 @@ fn finish(
 ) {
     let now = monitor.now();
     monitor.send_sums(now);
+    monitor.report_binds(true, now);
     monitor.publisher.flush(now);
     coverage.check(&Snapshot::of(monitor, reported.copied()), now);
     coverage.report(monitor, reported, now);

@@ -127,16 +127,19 @@ impl LineRenderer {
                     self.flow(&mut painter, flow, true, &tail);
                 }
                 Violation::Listener(listener) => {
-                    let tail = reasons(&listener.verdict, listener.accepted.as_deref());
+                    let mut tail = reasons(&listener.verdict, listener.accepted.as_deref());
+                    tail.extend(words::decided_listener(&listener.listener));
                     self.listener(&mut painter, listener, true, &tail);
                 }
             },
-            Body::ListenerOpen(listener) | Body::ListenerClose(listener) => {
+            Body::ListenerOpen(listener) | Body::ListenerFail(listener) | Body::ListenerClose(listener) => {
                 let verdict = match &listener.verdict {
                     Verdict::Declared { .. } => (Tone::Good, "✓ as declared".to_owned()),
                     verdict => verdict_span(verdict, listener.policy.is_some()),
                 };
-                self.listener(&mut painter, listener, false, &[verdict]);
+                let tail: Vec<Span> =
+                    [verdict].into_iter().chain(words::decided_listener(&listener.listener)).collect();
+                self.listener(&mut painter, listener, false, &tail);
             }
             Body::FlowSummary(summary) => self.summary(&mut painter, summary),
             Body::Coverage(event) => self.tail(&mut painter, true, &coverage(event)),
@@ -228,6 +231,7 @@ fn head(body: &Body) -> (Tone, &'static str, &'static str) {
         Kind::Violation if body.accepted().is_some() => (Tone::Warn, "△", "accepted"),
         Kind::Violation => (Tone::Bad, "▲", "VIOLATION"),
         Kind::ListenerOpen => (Tone::Plain, "◆", "listen"),
+        Kind::ListenerFail => (Tone::Warn, "✕", "unbound"),
         Kind::ListenerClose => (Tone::Dim, "◇", "unlisten"),
         Kind::Coverage => (Tone::Note, "≡", "coverage"),
         Kind::PolicyApplied => (Tone::Note, "§", "policy"),

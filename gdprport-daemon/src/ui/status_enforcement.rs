@@ -27,6 +27,8 @@ pub(super) fn enforcement(
         decisions,
         arrivals,
         repeated,
+        binds,
+        binds_pass,
     } = status;
     let remark = if error.is_some() {
         "not in force: nothing is denied"
@@ -71,6 +73,12 @@ pub(super) fn enforcement(
         arrived.push_str(&format!(" ({} came again)", counted(*repeated, "SYN")));
     }
     add("arriving", Tone::Plain, &arrived);
+    if let Some(why) = binds_pass {
+        add("listening", Tone::Bad, &format!("not decided: {why}"));
+    }
+    if let Some(binds) = binds {
+        add("listening", Tone::Plain, &decided(binds, "bind"));
+    }
     if let Some((tone, what)) = ended(endings) {
         add("ended", tone, &what);
     }
@@ -170,7 +178,14 @@ mod tests {
         assert!(shown.contains("not decided, and passes: cgroup_skb/ingress is missing"), "{shown}");
         let defects: Vec<String> = lacking.defects().collect();
         assert!(defects.iter().any(|defect| defect.contains("what arrives is not decided")), "{defects:?}");
-        assert!(!shown.contains("to be: "), "{shown}");
+        assert!(!shown.contains("to be: ") && !shown.contains("bind"), "{shown}");
+        let binds = Some(Decisions { asked: 6, allowed: 1, denied: 5, ..Decisions::default() });
+        let why = Some("cgroup/bind6 is missing: refused".to_owned());
+        let guarded = EnforcementStatus { binds, binds_pass: why, ..status.clone() };
+        let shown = enforcement(Some(&guarded), &[], &screen);
+        assert!(shown.contains("6 binds: 1 allowed") && shown.contains("cgroup/bind6 is missing"), "{shown}");
+        let defects: Vec<String> = guarded.defects().collect();
+        assert!(defects.iter().any(|defect| defect.contains("who listens is not decided")), "{defects:?}");
         let endings =
             EndingStatus { asked: 12, ended: 9, gone: 2, failed: 1, going_on: 1, ..EndingStatus::default() };
         let status = EnforcementStatus { endings, ..status };

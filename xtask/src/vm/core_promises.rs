@@ -8,7 +8,7 @@
 use super::promises::{Kind, Promise};
 
 /// By file: at least one of each file that runs in a plain machine.
-const CORE: [(&str, &[&str]); 24] = [
+const CORE: [(&str, &[&str]); 25] = [
     // Every field of a task, in the order of the kernel's own structs; accept by fexit, by io_uring and of a passed socket.
     (
         "ownership",
@@ -113,6 +113,7 @@ const CORE: [(&str, &[&str]); 24] = [
         ],
     ),
     ("enforce_in", &["a_strangers_syn_over_veth_never_reaches_the_server"]),
+    ("enforce_bind", &["only_the_declared_program_may_listen"]),
     (
         "enforce_reset",
         &[

@@ -15,7 +15,7 @@ use crate::{sh, suite};
 /// kernel's own counters. All their tests run in a machine, except those in [`HOST_ONLY`]. What does not depend on
 /// the kernel (policies, sinks, most servers), or is too slow for an emulator (tens of thousands of connections), is
 /// in other files.
-pub(super) const FILES: [&str; 28] = [
+pub(super) const FILES: [&str; 29] = [
     "ownership",
     "executed",
     "ownership_unusual",
@@ -39,6 +39,7 @@ pub(super) const FILES: [&str; 28] = [
     "hooks",
     "enforce",
     "enforce_in",
+    "enforce_bind",
     "enforce_reset",
     SYSTEMD_FILE,
     CONTAINER_FILES[0],

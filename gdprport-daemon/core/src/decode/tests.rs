@@ -93,7 +93,12 @@ fn only_an_acceptor_may_lack_addresses() {
     };
     assert_eq!((cookie, owner.tgid, owner.start_ns), (9, 12, 5));
     assert_eq!((owner.role, owner.time_ns), (SocketRole::Accepted, 7));
-    for kind in [RecordKind::ActiveEstablished, RecordKind::PassiveEstablished, RecordKind::Listening] {
+    for kind in [
+        RecordKind::ActiveEstablished,
+        RecordKind::PassiveEstablished,
+        RecordKind::Listening,
+        RecordKind::BindDenied,
+    ] {
         assert!(decode(bare(kind).as_bytes()).is_err(), "{kind:?}");
     }
 }

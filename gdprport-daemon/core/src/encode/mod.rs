@@ -2,6 +2,7 @@
 //! belong here: the types of events (`event`), where the bytes go (`sink`, `deliver`).
 
 mod cef;
+mod decided;
 mod ecs;
 mod encoding;
 mod escape;

@@ -5,8 +5,8 @@ use std::fmt::{self, Write as _};
 use super::sides::{base, pid};
 use crate::event::time::Micros;
 use crate::event::{
-    AuditFinding, Body, Bound, CoverageEvent, Event, FindingEvent, FlowEvent, FlowSummary, ListenerEvent,
-    Overload, OverloadWhy, StandsFor, Violation,
+    AuditFinding, Body, Bound, CoverageEvent, Event, FindingEvent, FlowEvent, FlowSummary, Listener,
+    ListenerEvent, Overload, OverloadWhy, StandsFor, Violation,
 };
 use crate::model::{Direction, Endpoint, Outcome, Process};
 use crate::verdict::{Accepted, Verdict};
@@ -40,6 +40,9 @@ fn write(body: &Body, text: &mut String) -> fmt::Result {
                 }
                 None => flow(event, format_args!("not as declared"), text),
             },
+            Violation::Listener(event) if event.listener.denied => {
+                listener(event, "not as declared, and denied", text)
+            }
             Violation::Listener(event) => listener(event, "not as declared", text),
         },
         Body::Finding(finding) => match &**finding {
@@ -48,6 +51,7 @@ fn write(body: &Body, text: &mut String) -> fmt::Result {
         },
         Body::FlowSummary(event) => summary(event, text),
         Body::ListenerOpen(event) => listener(event, "listens", text),
+        Body::ListenerFail(event) => listener(event, "denied by the policy", text),
         Body::ListenerClose(event) => listener(event, "listens no more", text),
         Body::Coverage(event) => coverage(event, text),
         Body::PolicyApplied(event) => {
@@ -123,7 +127,15 @@ fn flow(event: &FlowEvent, what: fmt::Arguments<'_>, text: &mut String) -> fmt::
 fn listener(event: &ListenerEvent, what: &str, text: &mut String) -> fmt::Result {
     write!(text, "{}: ", event.port.name)?;
     who(event.process.as_deref(), text)?;
-    write!(text, " on {}, {what}; ", event.listener.local)?;
+    let Listener { local, would_deny, repeated, .. } = event.listener;
+    write!(text, " on {local}, {what}")?;
+    if would_deny {
+        text.write_str(" (would be denied)")?;
+    }
+    if repeated > 0 {
+        write!(text, " ({repeated} times more)")?;
+    }
+    text.write_str("; ")?;
     judged(&event.verdict, event.accepted.as_deref(), text)
 }
 

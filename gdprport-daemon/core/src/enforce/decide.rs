@@ -142,7 +142,6 @@ impl Interpreter {
         caller: Caller,
         now_ns: u64,
     ) -> Option<Decided> {
-        let generation = self.active;
         let outward = direction == Direction::Out;
         if outward && number == NAME_SERVICE && peer.to_canonical().is_loopback() {
             return None;
@@ -153,6 +152,26 @@ impl Interpreter {
             Direction::In => port.accepted,
             Direction::Out => port.connected,
         };
+        self.of_group(number, group, peer, caller, now_ns, is_own)
+    }
+
+    /// What becomes of a socket that a process binds to this port and address here; `None`: it is not decided.
+    #[must_use]
+    pub fn bind(&self, number: u16, address: IpAddr, caller: Caller, now_ns: u64) -> Option<Decided> {
+        self.of_group(number, |port| port.bound, address, caller, now_ns, false)
+    }
+
+    /// What becomes of a connection with a peer of this group, or of a socket with an address of it. `is_own`: it is never denied.
+    fn of_group(
+        &self,
+        number: u16,
+        group: impl Fn(&EnforcePort) -> u32,
+        peer: IpAddr,
+        caller: Caller,
+        now_ns: u64,
+        is_own: bool,
+    ) -> Option<Decided> {
+        let generation = self.active;
         let peer = self.longest(generation, group(&EnforcePort::own(number.into())), peer).or_else(|| {
             let port = self.ports.get(&EnforcePortKey { generation, number: number.into() })?;
             self.longest(generation, group(port), peer)

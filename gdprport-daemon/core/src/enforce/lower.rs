@@ -10,11 +10,13 @@ use gdprport_common::{
 use super::alike::Alike;
 use super::fingerprint::Fingerprint;
 use super::grown::Grown;
+use super::guarded::guards;
 use super::known::{Cgroup, Clock, Known, executable, group, user};
 use super::parts::Part;
 use super::peers::Peers;
-use super::rules::{Buckets, Demands, Rows, keyed};
+use super::rules::{Buckets, Demands, Reach, Rows, keyed};
 use super::tables::{Tables, TooLarge};
+use crate::model::Direction;
 use crate::policy::{ActivePolicy, CompiledRule, Pattern, Policy, PortClaim, ProcessKey};
 
 /// Lowers the policy of the ports with a mode to the tables of a generation, which is not 0. The tables may grow with what
@@ -46,6 +48,7 @@ pub fn lower(
         .collect();
     declarations.sort_unstable();
     declarations.dedup();
+    let guarded: BTreeSet<usize> = numbers.values().filter_map(|claims| guards(claims)).collect();
     let rules = || {
         declarations
             .iter()
@@ -63,7 +66,10 @@ pub fn lower(
             hosts.iter().any(|name| !active.names().is_resolved(name))
         };
         let anywhere = known.translates || rule.peers.iter().any(is_unresolved);
-        buckets.add((declaration, rule), demands, anywhere, clock, &mut rows)?;
+        let listens = rule.direction == Direction::In && guarded.contains(&declaration);
+        let besides = [(anywhere, (Reach::Anywhere, false)), (listens, (Reach::Nobody, true))];
+        let besides = besides.into_iter().filter(|(is_so, _)| *is_so).map(|(_, reach)| reach);
+        buckets.add((declaration, rule), demands, besides, clock, &mut rows)?;
     }
     let mut peers = Peers::new(active, &buckets, generation, known.translates);
     for (number, claims) in numbers {

@@ -13,6 +13,7 @@ mod alike;
 mod decide;
 mod fingerprint;
 mod grown;
+mod guarded;
 mod known;
 mod lower;
 mod parts;

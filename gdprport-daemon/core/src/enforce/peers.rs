@@ -10,7 +10,8 @@ use gdprport_common::{
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::decide::{cut, mapped};
-use super::rules::Buckets;
+use super::guarded::guards;
+use super::rules::{Buckets, Reach};
 use super::tables::{PEERS_MAX, STEPS_MAX, TooLarge};
 use crate::model::{Direction, Endpoint};
 use crate::policy::{
@@ -87,9 +88,11 @@ impl<'a> Peers<'a> {
         if let Some(known) = self.groups.get(&declared) {
             return Ok(*known);
         }
-        let port = EnforcePort::own(number.into());
-        self.group(port.accepted, number, Direction::In, &claims[..1])?;
-        self.group(port.connected, number, Direction::Out, claims)?;
+        let own = EnforcePort::own(number.into());
+        self.group(own.accepted, number, Direction::In, &claims[..1])?;
+        self.group(own.connected, number, Direction::Out, claims)?;
+        let bound = if self.bound(own.bound, claims)? { own.bound } else { 0 };
+        let port = EnforcePort { bound, ..own };
         self.groups.insert(declared, port);
         Ok(port)
     }
@@ -104,16 +107,39 @@ impl<'a> Peers<'a> {
     ) -> Result<(), TooLarge> {
         for net in self.networks(direction, claims) {
             let peer = self.peer(number, direction, net)?;
-            let bits = match net {
-                IpNet::V4(net) => 96 + u32::from(net.prefix_len()),
-                IpNet::V6(net) => u32::from(net.prefix_len()),
-            };
-            let address = cut(mapped(net.network()), bits);
-            let key = EnforcePeerKey { prefix: 64 + bits, generation: self.generation, group, address };
-            self.peers.push((key, peer));
-            TooLarge::check(self.peers.len(), PEERS_MAX, "networks of peers", "write fewer, wider networks")?;
+            self.add(group, net, peer)?;
         }
         Ok(())
+    }
+
+    /// Adds the addresses that a socket may be bound to, if that is decided. Returns whether it is.
+    fn bound(&mut self, group: u32, claims: &[PortClaim]) -> Result<bool, TooLarge> {
+        let Some(declaration) = guards(claims) else { return Ok(false) };
+        let policy = self.active.policy();
+        let CompiledSite::Local(scope) = &policy.declarations[declaration].site else { return Ok(false) };
+        let nothing = EnforcePeer {
+            declaration: u32::try_from(declaration).expect("fewer than ports"),
+            flags: flags(claims[0].info.enforcement),
+            ..EnforcePeer::default()
+        };
+        let steps: Vec<_> = self.buckets.of((declaration, Direction::In, Reach::Nobody)).collect();
+        let allowed = self.with(&steps, Ipv6Net::default().into(), nothing)?;
+        for (net, allows) in scope.networks() {
+            self.add(group, net, if allows { allowed } else { nothing })?;
+        }
+        Ok(true)
+    }
+
+    /// Adds a network to a group.
+    fn add(&mut self, group: u32, net: IpNet, peer: EnforcePeer) -> Result<(), TooLarge> {
+        let bits = match net {
+            IpNet::V4(net) => 96 + u32::from(net.prefix_len()),
+            IpNet::V6(net) => u32::from(net.prefix_len()),
+        };
+        let address = cut(mapped(net.network()), bits);
+        let key = EnforcePeerKey { prefix: 64 + bits, generation: self.generation, group, address };
+        self.peers.push((key, peer));
+        TooLarge::check(self.peers.len(), PEERS_MAX, "networks of peers", "write fewer, wider networks")
     }
 
     /// The networks whose addresses are decided alike, but for those in a smaller one.
@@ -174,6 +200,16 @@ impl<'a> Peers<'a> {
         let mut items = Vec::new();
         policy.peers.each(known, active.names(), |item| items.push(item));
         let steps = self.buckets.steps(declaration, direction, items.into_iter());
+        self.with(&steps, net, EnforcePeer { flags, ..nothing })
+    }
+
+    /// The same, with these steps.
+    fn with(
+        &mut self,
+        steps: &[EnforceStep],
+        net: IpNet,
+        nothing: EnforcePeer,
+    ) -> Result<EnforcePeer, TooLarge> {
         let parts = steps.iter().fold(0, |bits, step| bits | step.parts);
         let parts = u8::try_from(parts).expect("four bits");
         if steps.len() > STEPS_OF_PEER {
@@ -182,7 +218,7 @@ impl<'a> Peers<'a> {
         let (own, further) = steps.split_at(steps.len().min(ENFORCE_FIRST));
         let mut first = [EnforceStep::default(); ENFORCE_FIRST];
         first[..own.len()].copy_from_slice(own);
-        Ok(EnforcePeer { steps: self.list(further)?, flags, parts, first, ..nothing })
+        Ok(EnforcePeer { steps: self.list(further)?, parts, first, ..nothing })
     }
 
     /// The number of a list of steps; 0: it is empty.

@@ -15,11 +15,13 @@ use crate::policy::{CompiledRule, ItemId};
 
 /// Where peers have to be for the rules of a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Reach {
+pub(super) enum Reach {
     /// In this item, or in one that is named by the same rules.
     Item(ItemId),
     /// Nobody knows: they may be anywhere, and what these rules allow is unknown.
     Anywhere,
+    /// There is none: who may listen is asked.
+    Nobody,
 }
 
 /// The rules of a declaration and direction that reach the same peers.
@@ -76,18 +78,21 @@ impl Buckets {
     ) -> Vec<EnforceStep> {
         let kinds = self.alike.kinds(declaration, direction, items);
         let reached = kinds.into_iter().map(Reach::Item).chain([Reach::Anywhere]);
-        let buckets =
-            reached.filter_map(|reach| self.numbers.get(&(declaration, direction, reach))).flatten();
-        buckets.map(|(parts, bucket)| EnforceStep { bucket: *bucket, parts: *parts }).collect()
+        reached.flat_map(|reach| self.of((declaration, direction, reach))).collect()
     }
 
-    /// Puts a rule into its buckets: of every item that it allows, and of `anywhere` if it may allow what is not known to
-    /// be in one.
+    /// The steps that find the rules of a place.
+    pub(super) fn of(&self, place: Place) -> impl Iterator<Item = EnforceStep> {
+        let buckets = self.numbers.get(&place).into_iter().flatten();
+        buckets.map(|(parts, bucket)| EnforceStep { bucket: *bucket, parts: *parts })
+    }
+
+    /// Puts a rule into its buckets: of every item that it allows, and `besides`, each with whether it allows there for certain.
     pub(super) fn add(
         &mut self,
         (declaration, rule): (usize, &CompiledRule),
         demands: Demands,
-        anywhere: bool,
+        besides: impl Iterator<Item = (Reach, bool)>,
         clock: Clock,
         rows: &mut Rows,
     ) -> Result<(), TooLarge> {
@@ -97,8 +102,8 @@ impl Buckets {
         let until = rule.until.map_or(ENFORCE_FOREVER, |until| clock.boot_ns(until));
         let kinds = self.alike.kinds(declaration, rule.direction, rule.peers.iter().copied());
         let items = kinds.into_iter().map(|item| (Reach::Item(item), true));
-        let reached = items.chain(anywhere.then_some((Reach::Anywhere, false)));
-        let buckets = reached
+        let buckets = items
+            .chain(besides)
             .map(|(reach, certain)| (self.bucket((declaration, rule.direction, reach), demands), certain))
             .collect();
         let placed = Placed { demands, until, buckets };

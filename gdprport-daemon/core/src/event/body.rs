@@ -102,6 +102,8 @@ kinds! {
     Finding(FindingEvent) = "finding",
     /// A socket began to listen.
     ListenerOpen(ListenerEvent) = "listener.open",
+    /// A socket was not bound to a port, because the policy denied it.
+    ListenerFail(ListenerEvent) = "listener.fail",
     /// A listening socket was closed.
     ListenerClose(ListenerEvent) = "listener.close",
     /// What was watched, delivered and lost.
@@ -197,7 +199,9 @@ impl Body {
     #[must_use]
     pub fn listener(&self) -> Option<&ListenerEvent> {
         match self {
-            Self::ListenerOpen(listener) | Self::ListenerClose(listener) => Some(listener),
+            Self::ListenerOpen(listener) | Self::ListenerFail(listener) | Self::ListenerClose(listener) => {
+                Some(listener)
+            }
             Self::Violation(violation) => match &**violation {
                 Violation::Listener(listener) => Some(listener),
                 Violation::Flow(_) => None,

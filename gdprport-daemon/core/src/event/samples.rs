@@ -94,7 +94,7 @@ pub fn events() -> Vec<Event> {
         })));
     }
     bodies.push(Body::Coverage(Box::new(loss())));
-    bodies.extend(enforced::bodies(&forbidden(), &summaries::fixed(port(), policy())));
+    bodies.extend(enforced::bodies(&forbidden(), &summaries::fixed(port(), policy()), &exposed_listener()));
     bodies.extend(overload::bodies(summaries::fixed(port(), policy()), forbidden()));
     bodies.extend(summaries::bodies(&summaries::fixed(port(), policy()), &forbidden().verdict));
     bodies.into_iter().map(|body| stamper.stamp(now(), body)).collect()
@@ -136,10 +136,11 @@ pub fn body(kind: Kind) -> Body {
         Kind::FlowSummary => Body::FlowSummary(Box::new(summaries::fixed(port(), policy()))),
         Kind::Violation => Body::Violation(Box::new(Violation::Flow(forbidden()))),
         Kind::ListenerOpen => Body::ListenerOpen(Box::new(ListenerEvent {
-            listener: Listener { local: endpoint("10.0.2.15", 5432), cookie: Cookie(0x31) },
+            listener: Listener::new(endpoint("10.0.2.15", 5432), Cookie(0x31)),
             verdict: Verdict::Declared { rule: "customers-db".into() },
             ..exposed_listener()
         })),
+        Kind::ListenerFail => Body::ListenerFail(Box::new(enforced::unbound(exposed_listener()))),
         Kind::ListenerClose => Body::ListenerClose(Box::new(exposed_listener())),
         Kind::Coverage => Body::Coverage(Box::new(CoverageEvent {
             port: None,
@@ -276,7 +277,7 @@ fn outgoing() -> Flow {
 fn exposed_listener() -> ListenerEvent {
     ListenerEvent {
         port: port(),
-        listener: Listener { local: endpoint("0.0.0.0", 5432), cookie: Cookie(0x30) },
+        listener: Listener::new(endpoint("0.0.0.0", 5432), Cookie(0x30)),
         process: Some(Shared::new(postgres())),
         verdict: Verdict::Violation {
             reasons: vec![Reason {

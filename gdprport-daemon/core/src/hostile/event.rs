@@ -36,7 +36,7 @@ pub fn event(bytes: &[u8]) -> Event {
                 fill(flow, &mut input);
             }
         }
-        Body::ListenerOpen(listener) | Body::ListenerClose(listener) => {
+        Body::ListenerOpen(listener) | Body::ListenerFail(listener) | Body::ListenerClose(listener) => {
             listener.process = Some(Shared::new(process(&mut input)));
             listener.verdict = verdict(&mut input);
         }

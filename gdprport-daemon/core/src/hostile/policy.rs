@@ -115,7 +115,8 @@ fn has_verdicts(policy: Policy, dice: &mut Dice) {
         }
         let known = policy.port_of(&facts);
         assert!(known.is_none_or(|port| port.number == number));
-        has_reasons(&policy.evaluate_listener(local, process));
+        has_reasons(&policy.evaluate_listener(local, process, Timestamp::MIN));
+        has_reasons(&policy.evaluate_bind(local, process, Timestamp::MAX));
     }
 }
 

@@ -44,7 +44,9 @@ fn check(bytes: &[u8], decoded: Result<Record<'_>, DecodeError>) {
                 executed(&exec.file.proves());
             }
         }
-        Ok(Record::Listener(ListenerRecord::Opened(event) | ListenerRecord::Closed(event))) => socket(&event),
+        Ok(Record::Listener(
+            ListenerRecord::Opened(event) | ListenerRecord::Closed(event) | ListenerRecord::Denied(event),
+        )) => socket(&event),
         Ok(Record::Connection(record)) => connection(&record),
     }
 }

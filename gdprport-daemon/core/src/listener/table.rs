@@ -11,7 +11,7 @@ use crate::verdict::Verdict;
 const CAP: usize = 16_384;
 
 /// A listening socket.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listener {
     /// Socket cookie.
     pub cookie: u64,
@@ -27,6 +27,8 @@ pub struct Listener {
     pub netns_cookie: u64,
     /// True if it predates the daemon, so that no record will report its end.
     pub found: bool,
+    /// Whether the kernel would have denied its bind, did its port not have `mode = "warn"`.
+    pub would_deny: bool,
 }
 
 impl Listener {
@@ -130,6 +132,7 @@ mod tests {
             opened_ns: None,
             netns_cookie: 0,
             found: false,
+            would_deny: false,
         }
     }
 

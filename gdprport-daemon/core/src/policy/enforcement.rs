@@ -79,6 +79,15 @@ values! {
         Reset = "reset",
     }
 
+    /// What becomes of a socket that is bound to the port here, and that the policy does not let listen: `listener`.
+    enum OnListener {
+        /// It is bound. Who listens is compared with no rule.
+        #[default]
+        Allow = "allow",
+        /// It is not bound, where no rule lets its process accept, or `listen` has not its address.
+        Deny = "deny",
+    }
+
     /// What the kernel does while no daemon keeps its tables current: `on_daemon_loss`.
     enum OnDaemonLoss {
         /// Connections pass as if the port were observed.
@@ -91,7 +100,7 @@ values! {
     }
 }
 
-/// What is done about connections of a port: `mode` and `[port.enforce]`.
+/// What is done about connections of a port, and about who listens on it: `mode` and `[port.enforce]`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Enforcement {
     /// What is done about a connection that no rule allows.
@@ -102,6 +111,8 @@ pub struct Enforcement {
     pub existing: OnExisting,
     /// What becomes of a connection that is not encrypted as its port demands.
     pub posture: OnPosture,
+    /// What becomes of a socket that is bound to the port here, and that the policy does not let listen.
+    pub listener: OnListener,
     /// What the kernel does while no daemon keeps its tables current.
     pub on_daemon_loss: OnDaemonLoss,
 }

@@ -32,7 +32,7 @@ pub use compile::{Policy, PortInfo, catalog_and, catalog_only, compile, outline}
 pub use declared::{Controller, Emit, ProcessingRecord, TlsDemand};
 pub use difference::{Difference, Effect, What, difference};
 pub use dns_names::{DnsNames, Resolution};
-pub use enforcement::{Enforcement, Mode, OnDaemonLoss, OnExisting, OnPosture, OnUnknown};
+pub use enforcement::{Enforcement, Mode, OnDaemonLoss, OnExisting, OnListener, OnPosture, OnUnknown};
 pub use evaluate::{
     ActivePolicy, Evaluation, Existing, ExplainedKey, ExplainedPort, ExplainedRule, Explanation, Facts,
     KeyFit, Undecidable, UnresolvedHost,

@@ -131,6 +131,7 @@ impl Lost {
             }
             Kind::Coverage | Kind::SinkLost | Kind::SinkTest | Kind::EvidenceCheckpoint => {}
             Kind::ListenerOpen
+            | Kind::ListenerFail
             | Kind::ListenerClose
             | Kind::PolicyApplied
             | Kind::DaemonStart

@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use gdprport_common::{Counters, EnforceTally};
 use gdprport_core::enforce::{Clock, Fingerprint, Grown, expected, lower};
-use gdprport_core::policy::{ActivePolicy, DnsNames, Enforcement, OnDaemonLoss, Policy};
+use gdprport_core::policy::{ActivePolicy, DnsNames, Policy};
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
+use super::modes::{closes, guards, has_modes, with_modes};
 use super::presence::{OwnSinks, Presence};
 use super::thread::{Done, TableThread};
 use super::work::{Account, Accounts, Coming, Making, Ready};
@@ -86,21 +87,6 @@ pub(in crate::app) fn room(policy: &Arc<Policy>) -> EnforceRoom {
     let clock = Clock { now: Timestamp::UNIX_EPOCH, boot_ns: 0 };
     lower(&active, &expected(policy), clock, Fingerprint::new([0, 0]), 1)
         .map_or_else(|_| EnforceRoom::default(), |(tables, _)| EnforceRoom::of(&tables))
-}
-
-/// The numbers of the ports with a mode.
-pub(super) fn with_modes(policy: &Policy) -> impl Iterator<Item = u16> {
-    policy.watched().filter(|port| !port.enforcement.mode.is_observe()).map(|port| port.number)
-}
-
-/// Whether a port shall be closed once the daemon is lost.
-fn closes(policy: &Policy) -> bool {
-    let closes = |of: Enforcement| !of.mode.is_observe() && of.on_daemon_loss == OnDaemonLoss::Deny;
-    policy.watched().any(|port| closes(port.enforcement))
-}
-
-pub(super) fn has_modes(policy: &Policy) -> bool {
-    with_modes(policy).next().is_some()
 }
 
 const fn decided(tally: EnforceTally) -> Decisions {
@@ -225,6 +211,8 @@ impl Enforcer {
             decisions: decided(counters.decisions),
             arrivals: decided(counters.arrivals),
             repeated: counters.repeated,
+            binds: guards(policy).then(|| decided(counters.binds)),
+            binds_pass: monitor.evidence.kernel.binds_pass().filter(|_| guards(policy)),
         })
     }
 }

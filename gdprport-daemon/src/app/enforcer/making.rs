@@ -9,7 +9,8 @@ use gdprport_common::EnforceInForce;
 use gdprport_core::enforce::{Clock, Grown};
 use gdprport_core::policy::Policy;
 
-use super::enforcer::{Enforcer, has_modes, with_modes};
+use super::enforcer::Enforcer;
+use super::modes::{has_modes, with_modes};
 use super::thread::{Done, Make, NotInForce, Order};
 use super::work::{Account, Accounts, Coming, Making, Ready};
 use crate::app::monitor::Monitor;

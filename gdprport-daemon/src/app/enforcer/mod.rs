@@ -13,6 +13,7 @@ mod appearing;
 #[expect(clippy::module_inception, reason = "it holds the type of this name, and this file only declares")]
 mod enforcer;
 mod making;
+mod modes;
 mod presence;
 mod thread;
 mod work;

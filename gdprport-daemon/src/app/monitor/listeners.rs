@@ -20,21 +20,22 @@ impl<K: TaskLookup> Monitor<K> {
             ListenerRecord::Opened(event) => {
                 let process = self.evidence.context(&self.active_policy, now).process_of(&event.owner);
                 let netns_cookie = event.owner.netns_cookie;
-                let listener =
-                    SeenListener { cookie: event.cookie, local: event.local, process, netns_cookie };
+                let (cookie, local, would_deny) = (event.cookie, event.local, event.would_deny);
+                let listener = SeenListener { cookie, local, process, netns_cookie, would_deny };
                 self.open_listener(listener, Some(event.time_ns), now);
             }
             ListenerRecord::Closed(event) => {
                 let ended = self.listeners.ended(event.cookie);
                 self.listener_closed(ended, now);
             }
+            ListenerRecord::Denied(event) => self.bind_denied(event, now),
         }
     }
 
     /// Evaluates, reports and remembers a listener, unless it is known. `opened_ns`: when a record says that it began to
     /// listen; `None` if it was found without one.
     pub(super) fn open_listener(&mut self, listener: SeenListener, opened_ns: Option<u64>, now: Timestamp) {
-        let SeenListener { cookie, local, process, netns_cookie } = listener;
+        let SeenListener { cookie, local, process, netns_cookie, would_deny } = listener;
         let Some(port) = self.publisher.port_numbered(local.port, &self.active_policy) else {
             self.counters.unwatched_listeners += 1;
             return;
@@ -42,9 +43,10 @@ impl<K: TaskLookup> Monitor<K> {
         if self.listeners.contains(cookie) {
             return;
         }
-        let verdict = self.active_policy.evaluate_listener(local, process.as_deref());
+        let verdict = self.active_policy.evaluate_listener(local, process.as_deref(), now);
         let found = opened_ns.is_none();
-        let listener = Listener { cookie, local, process, verdict, opened_ns, netns_cookie, found };
+        let listener =
+            Listener { cookie, local, process, verdict, opened_ns, netns_cookie, found, would_deny };
         let accepted = accepted::of_listener(&self.active_policy, &listener, now);
         if matches!(listener.verdict, Verdict::Violation { .. }) {
             let counters = self.counters.port(port.port.number, &port.port.name);
@@ -86,8 +88,8 @@ impl<K: TaskLookup> Monitor<K> {
             let lacking = listener.process.as_ref().filter(|process| names && process.lacks_names());
             let named = lacking.and_then(|process| evidence.context(active_policy, now).with_names(process));
             let verdict = match &named {
-                Some(named) => active_policy.evaluate_listener(listener.local, Some(named)),
-                None => active_policy.evaluate_listener(listener.local, listener.process.as_deref()),
+                Some(named) => active_policy.evaluate_listener(listener.local, Some(named), now),
+                None => active_policy.evaluate_listener(listener.local, listener.process.as_deref(), now),
             };
             let judged = listener.verdict != verdict;
             if !judged && named.is_none() {

@@ -5,10 +5,13 @@
 //! inputs come from (`run`, `reconcile`), and what is reported about the daemon itself (`coverage`, `status`).
 
 mod accepted;
+mod binds;
 mod counters;
+mod denied_binds;
 mod evidence;
 mod existing;
 mod flow_event;
+mod listener_event;
 mod listeners;
 mod logged;
 mod lost;

@@ -17,6 +17,7 @@ use jiff::Timestamp;
 
 use super::accepted;
 use super::counters::Counters;
+use super::denied_binds::DeniedBinds;
 use super::evidence::Evidence;
 use super::flow_event::peer_name;
 use super::publish::Publisher;
@@ -69,6 +70,8 @@ pub struct SeenListener {
     pub process: Option<Shared<Process>>,
     /// Network namespace cookie; 0 if not known.
     pub netns_cookie: u64,
+    /// Whether its bind would have been denied, did its port not have `mode = "warn"`.
+    pub would_deny: bool,
 }
 
 /// What polling has found.
@@ -120,6 +123,8 @@ pub struct Monitor<K> {
     pub(in crate::app) volumes: Option<Volumes>,
     /// Flows that are ended because the policy denies them.
     pub(in crate::app) resets: Resets,
+    /// Binds that the kernel side denied.
+    pub(super) binds: DeniedBinds,
     /// When the run began, boottime ns.
     pub(super) began_ns: u64,
     /// Changes of the input under way; empty between inputs.
@@ -154,6 +159,7 @@ impl<K: TaskLookup> Monitor<K> {
             sums: Sums::default(),
             evicted: Evicted::default(),
             resets: Resets::default(),
+            binds: DeniedBinds::default(),
             changes: Vec::new(),
         }
     }

@@ -1,15 +1,14 @@
 //! From changes to events, and events to the sinks.
 //!
 //! Belongs here: what is shown of a flow and a process, for all that leaves the daemon; which events a change makes, what a port suppresses, the envelope, the line. Does not belong here: how a
-//! flow is written (`flow_event`), queues and destinations (`sink`).
+//! flow is written (`flow_event`), the events about listeners (`listener_event`), queues and destinations (`sink`).
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use gdprport_core::encode::Encoder;
 use gdprport_core::event::{
-    Agent, Body, Cookie, FindingEvent, FlowEvent, FlowFindingEvent, FlowKind, Kind,
-    Listener as ListenerObject, ListenerEvent, PolicyRef, Port, Stamper, Violation,
+    Agent, Body, FindingEvent, FlowEvent, FlowFindingEvent, FlowKind, Kind, PolicyRef, Port, Stamper,
 };
 use gdprport_core::flow::{Change, ChangeKind, Flow};
 use gdprport_core::listener::Listener;
@@ -17,7 +16,7 @@ use gdprport_core::policy::{ActivePolicy, Emit, Policy, PortInfo, TlsDemand};
 use gdprport_core::privacy::{Privacy, Shown};
 use gdprport_core::shared::Shared;
 use gdprport_core::suppress::{Decision, Suppressor, With};
-use gdprport_core::verdict::{Accepted, Verdict};
+use gdprport_core::verdict::Accepted;
 use gdprport_core::volume::Beyond;
 use ipnet::IpNet;
 use jiff::Timestamp;
@@ -239,64 +238,6 @@ impl Publisher {
     pub(super) fn flow_violates(&mut self, event: &FlowEvent, now: Timestamp) {
         self.received += 1;
         self.line(FlowKind::Violation, event, now);
-    }
-
-    /// Sends that a listener opened.
-    pub fn listener_opened(
-        &mut self,
-        listener: &Listener,
-        port: &WatchedPort,
-        accepted: Option<Shared<Accepted>>,
-        now: Timestamp,
-    ) {
-        let event = self.listener_event(listener, port, accepted.clone());
-        self.send(Body::ListenerOpen(Box::new(event)), now);
-        if matches!(listener.verdict, Verdict::Violation { .. }) {
-            self.listener_violates(listener, port, accepted, now);
-        }
-    }
-
-    /// Sends that a listener closed.
-    pub fn listener_closed(
-        &mut self,
-        listener: &Listener,
-        port: &WatchedPort,
-        accepted: Option<Shared<Accepted>>,
-        now: Timestamp,
-    ) {
-        let event = self.listener_event(listener, port, accepted);
-        self.send(Body::ListenerClose(Box::new(event)), now);
-    }
-
-    /// Sends that a listener that was open violates the policy now.
-    pub fn listener_violates(
-        &mut self,
-        listener: &Listener,
-        port: &WatchedPort,
-        accepted: Option<Shared<Accepted>>,
-        now: Timestamp,
-    ) {
-        if self.policy.is_some() {
-            let event = self.listener_event(listener, port, accepted);
-            self.send(Body::Violation(Box::new(Violation::Listener(event))), now);
-        }
-    }
-
-    fn listener_event(
-        &mut self,
-        listener: &Listener,
-        port: &WatchedPort,
-        accepted: Option<Shared<Accepted>>,
-    ) -> ListenerEvent {
-        let listener = self.shown_listener(listener);
-        ListenerEvent {
-            port: port.port.clone(),
-            listener: ListenerObject { local: listener.local, cookie: Cookie(listener.cookie) },
-            process: listener.process.clone(),
-            verdict: listener.verdict.clone(),
-            accepted,
-            policy: self.policy.clone(),
-        }
     }
 
     /// Sends an event that is not about a single flow.

@@ -232,7 +232,13 @@ impl Adoption {
             }
         }
         let process = owner.map(|owner| evidence.resolver.resolve(&owner, &evidence.kernel));
-        let listener = SeenListener { cookie: socket.cookie, local: socket.local, process, netns_cookie };
+        let listener = SeenListener {
+            cookie: socket.cookie,
+            local: socket.local,
+            process,
+            netns_cookie,
+            would_deny: false,
+        };
         monitor.apply(Input::FoundListener(listener), now);
     }
 

@@ -41,6 +41,12 @@ pub(crate) struct EnforcementStatus {
     /// SYNs of attempts that were denied before, and came again. They are among nothing else.
     #[serde(default)]
     pub repeated: u64,
+    /// The same as `decisions` of sockets that were bound to a port with `listener = "deny"`; absent: there is no such port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub binds: Option<Decisions>,
+    /// Why who listens is not decided although the policy asks for it; absent: it is, or there is no such port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub binds_pass: Option<String>,
 }
 
 /// What became of connections that were to be ended because the policy denies them (`existing` and `posture = "reset"`):
@@ -121,6 +127,8 @@ impl EnforcementStatus {
                 why.as_deref().unwrap_or("it is not known why")
             )
         });
-        [error, translated, unlisted, unpinned, passing, unable, failed].into_iter().flatten()
+        let binds = self.binds_pass.as_ref().filter(|_| decided);
+        let binds = binds.map(|why| format!("not-enforcing in full: who listens is not decided: {why}"));
+        [error, translated, unlisted, unpinned, passing, binds, unable, failed].into_iter().flatten()
     }
 }

@@ -1,7 +1,7 @@
 //! Connections that the kernel decides.
 
 use super::family::{Family, Samples};
-use crate::control::api::EnforcementStatus;
+use crate::control::api::{Decisions, EnforcementStatus};
 
 pub(super) fn metrics(status: Option<&EnforcementStatus>) -> Vec<Family> {
     vec![
@@ -16,6 +16,19 @@ pub(super) fn metrics(status: Option<&EnforcementStatus>) -> Vec<Family> {
             &["direction", "result"],
             "Connections of ports with a mode, by what became of them: all but `denied` passed.",
             status.map(decisions).unwrap_or_default(),
+        ),
+        Family::counter(
+            "gdprport_bind_decisions_total",
+            &["result"],
+            "Sockets that were bound to a port with `listener = \"deny\"`, by what became of them: all but `denied` were.",
+            match status.and_then(|status| status.binds) {
+                None => Samples::default(),
+                Some(binds) => {
+                    let mut samples = Samples::default();
+                    results(&binds).into_iter().for_each(|(result, count)| samples.add([result], count));
+                    samples
+                }
+            },
         ),
         Family::counter(
             "gdprport_denied_syns_repeated_total",
@@ -42,16 +55,20 @@ pub(super) fn metrics(status: Option<&EnforcementStatus>) -> Vec<Family> {
 fn decisions(status: &EnforcementStatus) -> Samples {
     let mut samples = Samples::default();
     for (direction, became) in [("out", status.decisions), ("in", status.arrivals)] {
-        for (result, count) in [
-            ("left", became.left),
-            ("allowed", became.allowed),
-            ("unknown", became.unknown),
-            ("would-deny", became.would_deny),
-            ("denied", became.denied),
-            ("unsettled", became.unsettled),
-        ] {
+        for (result, count) in results(&became) {
             samples.add([direction, result], count);
         }
     }
     samples
+}
+
+const fn results(became: &Decisions) -> [(&'static str, u64); 6] {
+    [
+        ("left", became.left),
+        ("allowed", became.allowed),
+        ("unknown", became.unknown),
+        ("would-deny", became.would_deny),
+        ("denied", became.denied),
+        ("unsettled", became.unsettled),
+    ]
 }

@@ -53,6 +53,9 @@ pub(crate) struct HookSpec {
 /// The program that drops the SYNs that the policy denies.
 pub(super) const INGRESS: &str = "gp_ingress";
 
+/// The programs that deny a bind, for each family.
+pub(super) const BINDS: [&str; 2] = ["gp_bind4", "gp_bind6"];
+
 /// All hooks, in the order in which they are attached: who a process is, who owns a socket, and only then
 /// the life of sockets, so that no flow is seen whose owner could not have been seen.
 pub(crate) const HOOKS: &[HookSpec] = &[
@@ -93,22 +96,22 @@ pub(crate) const HOOKS: &[HookSpec] = &[
         cost: "units that end at once may be unnamed",
     },
     HookSpec {
-        program: "gp_bind4",
+        program: BINDS[0],
         name: "cgroup/bind4",
         attach: Attach::SockAddr,
         need: Need::Expected,
         since: "5.8",
-        gives: "the process that bound an IPv4 listener, where another listens",
-        cost: "a listener is its first worker's, and before Linux 5.15 has no network namespace",
+        gives: "the process that bound an IPv4 listener, where another listens; and that one which the policy denies is not bound",
+        cost: "a listener is its first worker's, and before Linux 5.15 has no network namespace; who listens is not decided, whatever the policy says",
     },
     HookSpec {
-        program: "gp_bind6",
+        program: BINDS[1],
         name: "cgroup/bind6",
         attach: Attach::SockAddr,
         need: Need::Expected,
         since: "5.8",
-        gives: "the process that bound an IPv6 listener, where another listens",
-        cost: "a listener is its first worker's, and before Linux 5.15 has no network namespace",
+        gives: "the process that bound an IPv6 listener, where another listens; and that one which the policy denies is not bound",
+        cost: "a listener is its first worker's, and before Linux 5.15 has no network namespace; who listens is not decided, whatever the policy says",
     },
     HookSpec {
         program: "gp_connect4",

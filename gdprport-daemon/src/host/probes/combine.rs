@@ -9,6 +9,8 @@ pub(super) fn combine(a: &Counters, b: &Counters, with: impl Fn(u64, u64) -> u64
         decisions: combine_decisions(&a.decisions, &b.decisions, &with),
         arrivals: combine_decisions(&a.arrivals, &b.arrivals, &with),
         repeated: with(a.repeated, b.repeated),
+        binds: combine_decisions(&a.binds, &b.binds, &with),
+        repeated_binds: with(a.repeated_binds, b.repeated_binds),
         ..Counters::default()
     };
     for hook in 0..HOOKS {

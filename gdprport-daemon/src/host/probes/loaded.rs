@@ -12,7 +12,6 @@ use aya::Ebpf;
 use aya::maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, RingBuf, SkStorage};
 use gdprport_common::{Checkpoint, Counters, ExecRecord, PortFlags, SocketOwner, SocketRole, TaskIdentity};
 
-use super::catalog::INGRESS;
 use super::combine::combine;
 use super::enforce::{self, EnforceMaps};
 use super::error::{LoadError, map_error};
@@ -169,13 +168,6 @@ impl Probes {
     #[must_use]
     pub(crate) fn hooks(&self) -> &[HookStatus] {
         &self.hooks
-    }
-
-    /// Why connections that arrive are not decided; `None`: they are, where connects are.
-    #[must_use]
-    pub(crate) fn arrivals_pass(&self) -> Option<String> {
-        let hook = self.hooks.iter().find(|hook| hook.spec.program == INGRESS)?;
-        hook.missing.as_ref().map(|why| format!("{} is missing: {why}", hook.spec.name))
     }
 
     /// Watches exactly these ports from now on. One that is decided stays so as long as it is watched.

@@ -9,6 +9,7 @@ mod enforce;
 mod enforce_table;
 mod enforce_tables;
 mod error;
+mod lacking;
 mod load;
 mod loaded;
 mod log;

@@ -1,9 +1,9 @@
 //! Words and signs that several kinds of lines share.
 
-use gdprport_core::event::{Bound, Flow, RuleVolume};
+use gdprport_core::event::{Bound, Flow, Listener, RuleVolume};
 use gdprport_core::model::{Direction, Outcome, PostureState, TlsVersion};
 
-use super::super::format::bytes;
+use super::super::format::{bytes, thousands};
 use super::super::tone::Tone;
 use super::paint::Span;
 
@@ -45,6 +45,17 @@ pub(super) fn decided(flow: &Flow) -> Option<Span> {
         _ if flow.would_deny => Some((Tone::Plain, " · would be denied".to_owned())),
         _ => None,
     }
+}
+
+/// The same about a socket that is bound.
+pub(super) fn decided_listener(listener: &Listener) -> Option<Span> {
+    let text = match listener {
+        Listener { denied: true, repeated: 0, .. } => " · denied".to_owned(),
+        Listener { denied: true, repeated, .. } => format!(" · denied, {} more", thousands(*repeated)),
+        Listener { would_deny: true, .. } => " · would be denied".to_owned(),
+        _ => return None,
+    };
+    Some((Tone::Plain, text))
 }
 
 /// What a rule has moved beside what it may.

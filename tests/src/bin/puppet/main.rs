@@ -30,6 +30,11 @@ fn obey(puppet: &mut Puppet, words: &[&str]) -> Reply {
         ["connect-many-filled", to, n] => puppet.connect_many_filled(to, number(n)?),
         ["listen-filled", at] => puppet.listen_filled(at),
         ["bind", at] => puppet.bind(at),
+        ["bind-udp", at] => socket::bind_udp(at),
+        ["fails", ref words @ ..] => match obey(puppet, words) {
+            Ok(done) => Err(io::Error::other(format!("it did not fail: {done}"))),
+            Err(failure) => Ok(format!("{:?}", failure.kind())),
+        },
         ["listen-anywhere"] => puppet.listen_anywhere(None),
         ["listen-anywhere", at] => puppet.listen_anywhere(Some(at)),
         ["dissolve-and-listen", id] => puppet.dissolve_and_listen(number(id)?),

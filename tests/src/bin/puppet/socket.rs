@@ -1,7 +1,7 @@
 //! Making, accepting and ending connections.
 
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
@@ -96,6 +96,11 @@ impl Puppet {
     pub(crate) fn shutdown(&mut self, id: u32) -> Reply {
         self.stream(id)?.shutdown(std::net::Shutdown::Write).map(|()| String::new())
     }
+}
+
+/// Binds a socket of UDP, which takes the number of no TCP port.
+pub(crate) fn bind_udp(at: &str) -> Reply {
+    UdpSocket::bind(parse(at)?).map(|_| String::new())
 }
 
 /// Connects where that must fail; replies with the kind of error.

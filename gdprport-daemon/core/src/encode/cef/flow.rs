@@ -103,6 +103,14 @@ pub(super) fn listener(event: &ListenerEvent, to: &mut Extension<'_>) {
     port(&event.port, to);
     to.address(key::DST, key::DESTINATION_V6, at.ip);
     end(&DESTINATION, Side { at, name: None, process, bytes: None }, to);
+    if event.listener.denied {
+        to.text(key::ACT, "denied");
+    } else if event.listener.would_deny {
+        to.text(key::ACT, "would-deny");
+    }
+    if event.listener.repeated > 0 {
+        to.number(key::CNT, event.listener.repeated);
+    }
     known(process, to);
     judged(&event.verdict, event.accepted.as_deref(), event.policy.as_ref(), to);
 }

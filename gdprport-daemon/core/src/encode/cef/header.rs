@@ -64,6 +64,7 @@ const fn name(kind: Kind) -> &'static str {
         Kind::Violation => "Not as declared",
         Kind::Finding => "Finding",
         Kind::ListenerOpen => "Listener opened",
+        Kind::ListenerFail => "Listener denied",
         Kind::ListenerClose => "Listener closed",
         Kind::Coverage => "Coverage",
         Kind::SinkLost => "Events lost on the way",

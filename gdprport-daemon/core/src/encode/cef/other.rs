@@ -46,6 +46,7 @@ pub(super) fn other(body: &Body, to: &mut Extension<'_>) {
         | Body::FlowPosture(_)
         | Body::Violation(_)
         | Body::ListenerOpen(_)
+        | Body::ListenerFail(_)
         | Body::ListenerClose(_) => {}
     }
 }

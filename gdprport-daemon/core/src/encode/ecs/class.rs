@@ -31,7 +31,9 @@ pub(super) fn class(body: &Body) -> Class {
             crate::event::Violation::Flow(event) => {
                 of("alert", "network", &["connection", "info"], ended(event.flow.outcome))
             }
-            crate::event::Violation::Listener(_) => of("alert", "network", &["info"], "success"),
+            crate::event::Violation::Listener(event) => {
+                of("alert", "network", &["info"], if event.listener.denied { "failure" } else { "success" })
+            }
         },
         Body::Finding(finding) => match &**finding {
             FindingEvent::Flow(event) => {
@@ -43,6 +45,7 @@ pub(super) fn class(body: &Body) -> Class {
             FindingEvent::Audit(_) => of("alert", "configuration", &["info"], "failure"),
         },
         Body::ListenerOpen(_) | Body::ListenerClose(_) => of("event", "network", &["info"], "success"),
+        Body::ListenerFail(_) => of("event", "network", &["info"], "failure"),
         Body::Coverage(event) => {
             let whole = event.coverage.lost() == 0 && event.coverage.gaps.is_empty();
             of("metric", "host", &["info"], if whole { "success" } else { "failure" })

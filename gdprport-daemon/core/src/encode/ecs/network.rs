@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::process;
+use crate::encode::decided::decided;
 use crate::encode::object::Object;
 use crate::encode::sides::{Side, Sides};
 use crate::event::time::Micros;
@@ -90,6 +91,7 @@ pub(super) fn own_listener(event: &ListenerEvent, o: &mut Object<'_>) {
     o.object("listener", |o| {
         o.put("cookie", event.listener.cookie);
         o.put("local", event.listener.local);
+        decided(&event.listener, o);
     });
     process::own(event.process.as_deref(), o);
     judged(&event.verdict, event.accepted.as_deref(), event.policy.as_ref(), o);

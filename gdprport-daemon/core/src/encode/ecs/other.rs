@@ -152,6 +152,7 @@ pub(super) fn own(body: &Body, o: &mut Object<'_>) {
         | Body::FlowPosture(_)
         | Body::Violation(_)
         | Body::ListenerOpen(_)
+        | Body::ListenerFail(_)
         | Body::ListenerClose(_) => {}
     }
 }

@@ -44,6 +44,7 @@ pub(super) fn class(body: &Body) -> Class {
         }),
         Body::FlowUpdate(_) | Body::FlowPosture(_) | Body::FlowSummary(_) => network((6, "Traffic")),
         Body::ListenerOpen(_) => network((7, "Listen")),
+        Body::ListenerFail(_) => network((4, "Fail")),
         Body::ListenerClose(_) => network((99, "Listen End")),
         Body::Violation(violation) => match &**violation {
             // Whether it is the first of its flow is not in the event: `finding_info.uid` is the same in all of them.

@@ -41,7 +41,9 @@ pub fn ocsf(event: &Event, record: &mut Vec<u8>) {
             | Body::FlowClose(flow)
             | Body::FlowUpdate(flow)
             | Body::FlowPosture(flow) => network::flow(flow, o),
-            Body::ListenerOpen(listener) | Body::ListenerClose(listener) => network::listener(listener, o),
+            Body::ListenerOpen(listener) | Body::ListenerFail(listener) | Body::ListenerClose(listener) => {
+                network::listener(listener, o);
+            }
             Body::Violation(violation) => finding::violation(event, violation, o),
             Body::Finding(found) => finding::finding(event, found, o),
             Body::FlowSummary(summary) => network::summary(summary, o),

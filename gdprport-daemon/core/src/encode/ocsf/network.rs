@@ -56,8 +56,9 @@ pub(super) fn times(event: &FlowEvent, o: &mut Object<'_>) {
 
 /// A listener.
 pub(super) fn listener(event: &ListenerEvent, o: &mut Object<'_>) {
-    o.put("status_id", 1);
-    o.put("status", "Success");
+    let (id, status) = if event.listener.denied { (2, "Failure") } else { (1, "Success") };
+    o.put("status_id", id);
+    o.put("status", status);
     listening(event, o);
     o.may("app_protocol_name", event.port.protocol.as_ref());
     o.put("observation_point_id", 2);

@@ -3,6 +3,7 @@
 
 use super::time::millis;
 use super::{network, process};
+use crate::encode::decided::{decided, is_decided};
 use crate::encode::object::Object;
 use crate::event::wire_verdict::VerdictRef;
 use crate::event::{
@@ -168,6 +169,7 @@ pub(super) fn unmapped(body: &Body, o: &mut Object<'_>) {
         | Body::FlowUpdate(_)
         | Body::FlowPosture(_)
         | Body::ListenerOpen(_)
+        | Body::ListenerFail(_)
         | Body::ListenerClose(_) => {}
     }
 }
@@ -196,6 +198,9 @@ fn flow(event: &FlowEvent, o: &mut Object<'_>) {
 
 fn listener(event: &ListenerEvent, o: &mut Object<'_>) {
     o.put("port", &event.port);
+    if is_decided(&event.listener) {
+        o.object("listener", |o| decided(&event.listener, o));
+    }
     process::unmapped("process", event.process.as_deref(), o);
     o.put("verdict", VerdictRef::from(&event.verdict));
     o.may("accepted", event.accepted.as_deref());

@@ -1,4 +1,4 @@
-//! Connects that the policy denied, or would have.
+//! Connects and listeners that the policy denied, or would have.
 
 use crate::event::*;
 use crate::model::Outcome;
@@ -7,7 +7,12 @@ use crate::verdict::Verdict;
 
 /// An attempt that was denied and its violation, one that would have been denied, and one that was and of which not all is
 /// known (`on_unknown = "deny"`); a flow that was ended; and what was counted of more.
-pub(super) fn bodies(forbidden: &FlowEvent, summary: &FlowSummary) -> Vec<Body> {
+pub(super) fn bodies(forbidden: &FlowEvent, summary: &FlowSummary, exposed: &ListenerEvent) -> Vec<Body> {
+    let again = unbound(exposed.clone());
+    let mut unbound = again.clone();
+    unbound.listener.repeated = 0;
+    let mut bound = exposed.clone();
+    bound.listener.would_deny = true;
     let mut denied = forbidden.clone();
     denied.flow.outcome = Outcome::DeniedByPolicy;
     (denied.flow.duration_ms, denied.flow.rtt_us) = (Some(0), None);
@@ -30,5 +35,14 @@ pub(super) fn bodies(forbidden: &FlowEvent, summary: &FlowSummary) -> Vec<Body> 
         Body::FlowFail(Box::new(unknown)),
         Body::FlowClose(Box::new(ended)),
         Body::FlowSummary(Box::new(sum)),
+        Body::ListenerFail(Box::new(unbound.clone())),
+        Body::Violation(Box::new(Violation::Listener(unbound))),
+        Body::ListenerOpen(Box::new(bound)),
     ]
+}
+
+/// One that was denied, many times.
+pub(super) fn unbound(mut event: ListenerEvent) -> ListenerEvent {
+    (event.listener.denied, event.listener.repeated) = (true, 41);
+    event
 }

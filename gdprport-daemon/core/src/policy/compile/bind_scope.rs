@@ -1,9 +1,10 @@
 //! Where a declared port may be bound.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use prefix_trie::joint::JointPrefixSet;
 
 use crate::policy::model::{PeerSpec, loopback_nets};
@@ -50,12 +51,23 @@ impl BindScope {
                 self.any = true;
             }
             IpNet::V4(_) if unspecified && (net.prefix_len() == 0 || net.prefix_len() == 32) => {
-                self.nets.insert(IpNet::V4(ipnet::Ipv4Net::default()));
+                self.nets.insert(IpNet::V4(Ipv4Net::default()));
             }
             _ => {
                 self.nets.insert(net);
             }
         }
+    }
+
+    /// The networks whose addresses are allowed alike, but for those in a smaller one: with the wildcards, which are addresses of
+    /// their own here.
+    pub(crate) fn networks(&self) -> BTreeMap<IpNet, bool> {
+        let all = [IpNet::V4(Ipv4Net::default()), IpNet::V6(Ipv6Net::default())];
+        let mut networks: BTreeMap<_, _> = all.into_iter().map(|net| (net, self.any)).collect();
+        networks.extend(self.nets.iter().map(|net| (net, true)));
+        let wildcards = [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)];
+        networks.extend(wildcards.map(|address| (IpNet::from(address), self.allows(address))));
+        networks
     }
 
     pub(crate) fn allows(&self, address: IpAddr) -> bool {

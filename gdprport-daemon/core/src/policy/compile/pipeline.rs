@@ -6,10 +6,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::outlined::outlined;
 use super::policy::{Policy, Times, catalog_only};
+use crate::model::Direction;
 use crate::policy::declared::TlsDemand;
-use crate::policy::enforcement::{Enforcement, OnPosture};
+use crate::policy::enforcement::{Enforcement, OnListener, OnPosture};
 use crate::policy::merge::merge;
-use crate::policy::model::Model;
+use crate::policy::model::{Declaration, Model, Site};
 use crate::policy::outline::Outline;
 use crate::policy::read::RawPolicy;
 use crate::written::{At, Loc, Problems, Report, SHOWN, quoted};
@@ -24,7 +25,7 @@ pub fn compile(sources: &[Source]) -> Result<Policy, Problems> {
     if sources.is_empty() {
         return Ok(catalog_only());
     }
-    let (policy, ()) = read(sources, warn_of_idle_keys, |_, _| ())?;
+    let (policy, ()) = read(sources, check_enforcement, |_, _| ())?;
     Ok(policy)
 }
 
@@ -45,13 +46,14 @@ pub fn outline(sources: &[Source]) -> Result<(Outline, Policy), Problems> {
     if sources.is_empty() {
         return Ok((Outline::default(), catalog_only()));
     }
-    let (policy, outline) = read(sources, warn_of_idle_keys, outlined)?;
+    let (policy, outline) = read(sources, check_enforcement, outlined)?;
     Ok((outline, policy))
 }
 
-/// What can have no effect is said.
-fn warn_of_idle_keys(model: &Model, report: &mut Report<'_>) {
+/// What can have no effect is said, and what would lock everybody out is refused.
+fn check_enforcement(model: &Model, report: &mut Report<'_>) {
     for declared in &model.declarations {
+        who_listens(declared, report);
         let Enforcement { mode, posture, .. } = declared.enforcement;
         let Some(loc) = declared.mode.filter(|_| !mode.is_observe()) else { continue };
         if posture == OnPosture::Reset && !matches!(declared.tls, TlsDemand::AtLeast(_)) {
@@ -59,6 +61,37 @@ fn warn_of_idle_keys(model: &Model, report: &mut Report<'_>) {
             let help = "add `tls = { min = \"1.2\" }` to the port, or remove the key".to_owned();
             report.warning(loc, message, help);
         }
+    }
+}
+
+/// Whether `listener = "deny"` says who may listen.
+fn who_listens(declared: &Declaration, report: &mut Report<'_>) {
+    let Some(loc) = declared.listener.filter(|_| declared.enforcement.listener == OnListener::Deny) else {
+        return;
+    };
+    if matches!(declared.site, Site::Remote(_)) {
+        let message =
+            "`listener = \"deny\"` is about who listens here, and the port is served elsewhere (`service`)";
+        let help = "remove the key, or declare what is served here as a port of its own".to_owned();
+        return report.error(loc, message, help);
+    }
+    let mut letting_in =
+        declared.rules.iter().filter(|rule| rule.direction.value == Direction::In).peekable();
+    // A rule that cannot be read may have been the one.
+    if letting_in.peek().is_none() && report.errors() == 0 {
+        let message =
+            "`listener = \"deny\"` lets nobody listen: the port has no rule with `direction = \"in\"`";
+        let help =
+            "add a rule with `direction = \"in\"` and the `process` that serves the port, or remove the key";
+        return report.error(loc, message, help.to_owned());
+    }
+    if let Some(anybody) = letting_in.find(|rule| rule.process.is_none()) {
+        let role = quoted(&anybody.role);
+        let message = format!(
+            "`listener = \"deny\"` lets every process listen, as role {role} has `direction = \"in\"` and no `process`"
+        );
+        let help = "add the `process` that serves the port to the rule".to_owned();
+        report.warning(loc, message, help);
     }
 }
 

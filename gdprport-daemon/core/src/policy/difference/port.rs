@@ -151,7 +151,7 @@ fn encryption(old: &TlsDemand, new: &TlsDemand) -> Option<Difference> {
 /// What is let through changes where the kernel denies, before or now; elsewhere nothing does.
 fn enforcement(old: Enforcement, new: Enforcement) -> Vec<Difference> {
     // All of it, so that no key is forgotten here.
-    let Enforcement { mode, on_unknown, existing, posture, on_daemon_loss } = new;
+    let Enforcement { mode, on_unknown, existing, posture, listener, on_daemon_loss } = new;
     let denies = (old.mode == Mode::Enforce, mode == Mode::Enforce);
     let mut found = Vec::new();
     let mut compare = |key: &str, order: std::cmp::Ordering, now: &str, before: &str, counts: bool| {
@@ -171,6 +171,7 @@ fn enforcement(old: Enforcement, new: Enforcement) -> Vec<Difference> {
     compare("on_unknown", on_unknown.cmp(&was), on_unknown.as_str(), was.as_str(), both);
     compare("existing", existing.cmp(&old.existing), existing.as_str(), old.existing.as_str(), both);
     compare("posture", posture.cmp(&old.posture), posture.as_str(), old.posture.as_str(), both);
+    compare("listener", listener.cmp(&old.listener), listener.as_str(), old.listener.as_str(), both);
     let was = old.on_daemon_loss;
     compare("on_daemon_loss", on_daemon_loss.cmp(&was), on_daemon_loss.as_str(), was.as_str(), both);
     found

@@ -83,6 +83,7 @@ fn enforcement(
         on_unknown: table.on_unknown.map(|at| at.value).unwrap_or_default(),
         existing: table.existing.map(|at| at.value).unwrap_or_default(),
         posture: table.posture.map(|at| at.value).unwrap_or_default(),
+        listener: table.listener.map(|at| at.value).unwrap_or_default(),
         on_daemon_loss: table.on_daemon_loss.map(|at| at.value).unwrap_or_default(),
     }
 }
@@ -173,6 +174,7 @@ impl Merge<'_, '_> {
             let help = "add `tls = { min = \"1.3\" }`, or `tls = { required = false, why = … }` to say so";
             self.report.warning(name.loc, message, help.to_owned());
         }
+        let listener = raw.enforce.as_ref().and_then(|table| table.value.listener.as_ref()).map(|at| at.loc);
         let enforcement = enforcement(raw.mode.as_ref(), raw.enforce, self.report);
         let key = self.interner.text(&name.value);
         if let Some((_, first)) = self.ports.get(&key) {
@@ -197,6 +199,7 @@ impl Merge<'_, '_> {
             emit: raw.emit.map_or_else(Emit::default, |emit| emit.value),
             enforcement,
             mode: raw.mode.as_ref().map(|mode| mode.loc),
+            listener,
             record,
             ruled,
             rules: Vec::with_capacity(rules.len()),

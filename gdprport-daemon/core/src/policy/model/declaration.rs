@@ -40,6 +40,8 @@ pub(crate) struct Declaration {
     pub enforcement: Enforcement,
     /// Where its mode is written.
     pub mode: Option<Loc>,
+    /// Where it is written who may listen.
+    pub listener: Option<Loc>,
     pub record: Option<At<Arc<ProcessingRecord>>>,
     /// Whether a rule is written for it, usable or not.
     pub ruled: bool,

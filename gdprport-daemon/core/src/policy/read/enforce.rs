@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use crate::policy::enforcement::{Mode, OnDaemonLoss, OnExisting, OnPosture, OnUnknown};
+use crate::policy::enforcement::{Mode, OnDaemonLoss, OnExisting, OnListener, OnPosture, OnUnknown};
 use crate::written::{At, Node, Read, Report, TableReader, one_of, schema, tables};
 
 /// Reads a word and writes its schema; the second is what a message calls it.
@@ -28,6 +28,7 @@ words! {
     OnUnknown: "value for `on_unknown`:",
     OnExisting: "value for `existing`:",
     OnPosture: "value for `posture`:",
+    OnListener: "value for `listener`:",
     OnDaemonLoss: "value for `on_daemon_loss`:",
 }
 
@@ -42,6 +43,9 @@ tables! {
             existing: OnExisting,
             /// What becomes of a connection that is not encrypted as its port demands.
             posture: OnPosture,
+            /// What becomes of a socket that is bound to the port, where no rule with the direction "in" allows its process, or `listen`
+            /// has not its address.
+            listener: OnListener,
             /// What the kernel does while no daemon keeps its tables current.
             on_daemon_loss: OnDaemonLoss,
         }

@@ -4,7 +4,9 @@ use insta::assert_snapshot;
 
 use super::super::compile_any_mode;
 use super::super::difference::{Difference, Effect, difference};
-use super::super::{Enforcement, Mode, OnDaemonLoss, OnExisting, OnPosture, OnUnknown, Outline, Severity};
+use super::super::{
+    Enforcement, Mode, OnDaemonLoss, OnExisting, OnListener, OnPosture, OnUnknown, Outline, Severity,
+};
 use super::*;
 
 /// A policy whose only rule allows 10.0.9.9, with these keys of its port.
@@ -84,7 +86,7 @@ fn mistakes_in_modes_are_named_with_what_is_right() {
     policy.toml:6:68: error: `enforce` has no key `on_lost`
      6 | = true, posture = "keep", on_lost = 1 }
        |                           ^^^^^^^
-       = help: the keys here are `on_unknown`, `existing`, `posture`, `on_daemon_loss`
+       = help: the keys here are `on_unknown`, `existing`, `posture`, `listener`, `on_daemon_loss`
     "#);
 }
 
@@ -96,6 +98,7 @@ fn what_is_not_written_is_the_mildest() {
         on_unknown: OnUnknown::Allow,
         existing: OnExisting::Keep,
         posture: OnPosture::Report,
+        listener: OnListener::Allow,
         on_daemon_loss: OnDaemonLoss::Keep,
     };
     assert_eq!(policy.port(5432).expect("declared").enforcement, mild);
@@ -106,13 +109,14 @@ fn what_is_not_written_is_the_mildest() {
 #[test]
 fn every_value_is_read_as_it_is_written() {
     let strict = "mode = \"enforce\"\nenforce = { on_unknown = \"deny\", existing = \"reset\", posture = \"reset\", \
-                  on_daemon_loss = \"deny\" }";
+                  listener = \"deny\", on_daemon_loss = \"deny\" }";
     let (policy, outline) = read(strict);
     let expected = Enforcement {
         mode: Mode::Enforce,
         on_unknown: OnUnknown::Deny,
         existing: OnExisting::Reset,
         posture: OnPosture::Reset,
+        listener: OnListener::Deny,
         on_daemon_loss: OnDaemonLoss::Deny,
     };
     assert_eq!(policy.port(5432).expect("declared").enforcement, expected);
@@ -159,4 +163,52 @@ fn what_is_let_through_differs_where_the_kernel_denies() {
         between("mode = \"warn\"", "mode = \"warn\"\nenforce = { on_unknown = \"deny\" }"),
         ["~ on_unknown is \"deny\", before \"allow\""]
     );
+}
+
+/// A port that decides who listens, with these keys, and rules.
+fn deciding(keys: &str, rules: &str) -> String {
+    format!(
+        "version = 1\n[[port]]\nname = \"db\"\nport = 5432\nmode = \"enforce\"\nenforce.listener = \"deny\"\n{keys}{rules}"
+    )
+}
+
+const IN: &str = "[[port.allow]]\nrole = \"server\"\ndirection = \"in\"\npeers = [\"any\"]\n";
+
+#[test]
+fn who_listens_is_decided_only_where_somebody_may() {
+    let errors = |text: &str| {
+        let mut problems = problems(text);
+        problems.list.retain(|problem| problem.severity == Severity::Error);
+        problems.to_string()
+    };
+    let out = IN.replace("\"in\"", "\"out\"");
+    assert_snapshot!(errors(&deciding("", &out)), @r#"
+    policy.toml:6:20: error: `listener = "deny"` lets nobody listen: the port has no rule with `direction = "in"`
+     6 | enforce.listener = "deny"
+       |                    ^^^^^^
+       = help: add a rule with `direction = "in"` and the `process` that serves the port, or remove the key
+    "#);
+    assert_snapshot!(errors(&deciding("service = [\"10.0.9.9\"]\n", &out)), @r#"
+    policy.toml:6:20: error: `listener = "deny"` is about who listens here, and the port is served elsewhere (`service`)
+     6 | enforce.listener = "deny"
+       |                    ^^^^^^
+       = help: remove the key, or declare what is served here as a port of its own
+    "#);
+    assert_snapshot!(errors(&deciding("", IN).replace("\"deny\"", "\"reset\"")), @r#"
+    policy.toml:6:20: error: there is no value for `listener`: `reset`
+     6 | enforce.listener = "reset"
+       |                    ^^^^^^^
+       = help: write "allow", "deny"
+    "#);
+}
+
+#[test]
+fn a_rule_that_lets_everybody_listen_is_warned_of() {
+    for (process, expected) in [("", true), ("process = { exe = \"/usr/bin/a\" }\n", false)] {
+        let policy =
+            compile(&[source("policy.toml", &deciding("", &format!("{IN}{process}")))]).expect("warnings");
+        let warned =
+            policy.warnings().iter().any(|problem| problem.message.contains("lets every process listen"));
+        assert_eq!(warned, expected, "{process}");
+    }
 }

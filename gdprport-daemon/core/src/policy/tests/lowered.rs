@@ -42,6 +42,32 @@ pub(super) fn interpreter(policy: &ActivePolicy, known: &Known) -> Interpreter {
     interpreter
 }
 
+/// Where a port may be bound, as it is written.
+const LISTENS: [&str; 6] = [
+    "",
+    "listen = [\"any\"]\n",
+    "listen = [\"loopback\", \"10.0.2.0/24\"]\n",
+    "listen = [\"0.0.0.0\"]\n",
+    "listen = [\"0.0.0.0/8\", \"fd00::5\"]\n",
+    "listen = [\"fd00::/16\"]\n",
+];
+
+/// Addresses that sockets are bound to.
+const BOUND: [&str; 8] =
+    ["0.0.0.0", "::", "127.0.0.1", "::1", "10.0.2.7", "::ffff:10.0.2.7", "0.1.2.3", "fd00::5"];
+
+/// Which of [`BOUND`] each line of [`LISTENS`] allows, by hand.
+fn allowed_at(listen: &str, address: &str) -> bool {
+    let line = LISTENS.iter().position(|known| *known == listen).expect("one of them");
+    match line {
+        0 | 1 => true,
+        2 => ["127.0.0.1", "::1", "10.0.2.7", "::ffff:10.0.2.7"].contains(&address),
+        3 => ["0.0.0.0", "127.0.0.1", "10.0.2.7", "::ffff:10.0.2.7", "0.1.2.3"].contains(&address),
+        4 => ["0.1.2.3", "fd00::5"].contains(&address),
+        _ => address == "fd00::5",
+    }
+}
+
 /// What of a process is listed in the tables.
 #[derive(Debug, Clone, Copy)]
 struct Listed {
@@ -206,6 +232,49 @@ proptest! {
                 let is_translated = matches!(asked.nat, Behind::Address(_));
                 prop_assert!(is_translated || of(None) == Decision::Unknown, "{asked:?}\n{text}");
             }
+        }
+    }
+
+    /// Peers do not matter, and addresses are the port's.
+    #[test]
+    fn who_may_listen_is_who_the_rules_let_in_with(
+        rules in rules(),
+        asked in asked(),
+        listed in any::<[bool; 2]>(),
+        listen in select(LISTENS.to_vec()),
+    ) {
+        let guarded = format!("port = 5432\n{listen}enforce = {{ listener = \"deny\" }}\n");
+        let text = written(0, &rules).replace("port = 5432\n", &guarded);
+        let policy = with_mode(&text);
+        let asked = Asked { inward: true, withheld: false, nat: Behind::Nobody, ..asked };
+        let listed = Listed { executable: listed[0], cgroup: listed[1] };
+        let interpreter = interpreter(&policy, &known(&asked, listed));
+        let all = knows_all(&asked, listed);
+        let process = attributed(&asked);
+        for address in BOUND {
+            let local = Endpoint::new(ip(address), 5432);
+            let decide = |at| {
+                let found = interpreter.bind(5432, ip(address), caller(process), boot_ns(at));
+                found.expect("who listens is decided").decision
+            };
+            for at in [NOW, LATER] {
+                let (decision, expected) =
+                    (decide(at), said(&policy.evaluate_listener(local, asked.process.as_ref(), time(at))));
+                prop_assert!(
+                    agrees(decision, expected, all),
+                    "{decision:?}, expected {expected:?} of {address} at {at}, {listed:?}: {asked:?}\n{text}"
+                );
+            }
+            // The rules alone, with any peer.
+            let anywhere: Vec<_> = rules.iter().map(|rule| Rule { peers: vec![0], ..rule.clone() }).collect();
+            let naive = naive(0, &anywhere, &asked);
+            let expected = match &naive[..4] {
+                _ if !allowed_at(listen, address) => Decision::Denied,
+                "decl" => Decision::Allowed,
+                "unde" => Decision::Unknown,
+                _ => Decision::Denied,
+            };
+            prop_assert!(agrees(decide(NOW), expected, all), "{naive} at {address}: {asked:?}\n{text}");
         }
     }
 

@@ -4,7 +4,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::generated::{Asked, DEMANDS, Rule, SETS, asked, rules, terms};
+use super::generated::{Asked, DEMANDS, NOW, Rule, SETS, asked, rules, terms};
 use super::reference::evaluate;
 use super::*;
 
@@ -134,7 +134,7 @@ fn agree(plain: &ActivePolicy, other: &ActivePolicy, question: &Asked) -> Result
     let process = question.process.as_ref();
     for (address, number) in [("10.0.2.15", 5432), ("::", 5432), ("::", 3306)] {
         let at = Endpoint::new(ip(address), number);
-        let [one, two] = [plain, other].map(|policy| policy.evaluate_listener(at, process));
+        let [one, two] = [plain, other].map(|policy| policy.evaluate_listener(at, process, time(NOW)));
         prop_assert_eq!(one, two);
     }
     Ok(())

@@ -78,7 +78,7 @@ fn total(text: &str) {
             for facts in [accepted(5432, "10.0.0.1", Some(&process)), connected(5432, "::1", None)] {
                 let _ = policy.evaluate(&facts, Timestamp::MAX);
             }
-            let _ = policy.evaluate_listener(Endpoint::new(ip("::"), 5432), None);
+            let _ = policy.evaluate_listener(Endpoint::new(ip("::"), 5432), None, Timestamp::MAX);
             assert!(policy.policy().warnings().iter().all(|warning| !warning.to_string().is_empty()));
         }
         Err(problems) => {

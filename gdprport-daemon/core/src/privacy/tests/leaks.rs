@@ -217,6 +217,7 @@ fn bodies(event: &FlowEvent, listener: &ListenerEvent) -> Vec<Body> {
     bodies
         .push(Body::Finding(Box::new(FindingEvent::Flow(FlowFindingEvent { finding, flow: event.clone() }))));
     bodies.push(Body::ListenerOpen(Box::new(listener.clone())));
+    bodies.push(Body::ListenerFail(Box::new(listener.clone())));
     bodies.push(Body::ListenerClose(Box::new(listener.clone())));
     bodies.push(Body::Violation(Box::new(Violation::Listener(listener.clone()))));
     bodies
@@ -229,12 +230,13 @@ fn lines(persons: &Persons, privacy: &Arc<Privacy>, direction: Direction, nat: u
     flow.verdict = active.evaluate(&flow.facts(), samples::now()).into();
     let owner = flow.process.clone();
     let local = Endpoint::new(ip("0.0.0.0"), 5432);
-    let verdict = active.evaluate_listener(Endpoint::new(ip("0.0.0.0"), 6000), owner.as_deref());
+    let verdict =
+        active.evaluate_listener(Endpoint::new(ip("0.0.0.0"), 6000), owner.as_deref(), samples::now());
     let mut shown = Shown::new(Arc::clone(privacy));
     shown.flow(&mut flow);
     let listener = ListenerEvent {
         port: samples::port(),
-        listener: Listener { local, cookie: Cookie(7) },
+        listener: Listener::new(local, Cookie(7)),
         process: owner.map(|process| shown.process(&process)),
         verdict,
         accepted: None,

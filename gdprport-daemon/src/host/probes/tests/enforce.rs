@@ -2,6 +2,7 @@
 
 mod arriving;
 mod attempt;
+mod binding;
 mod decided;
 mod kept;
 mod lost;

@@ -68,6 +68,7 @@ fn listeners_and_entries_are_bounded_and_gaps_grow_together() {
         opened_ns: None,
         netns_cookie: 0,
         found: false,
+        would_deny: false,
     };
     for _ in 0..70_000 {
         tally.listener(&listener, 0, ListenerEvent::Opened, noon());

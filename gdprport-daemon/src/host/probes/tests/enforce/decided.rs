@@ -29,7 +29,7 @@ const PEERS: [(&str, Option<&str>, &str); 13] = [
     ("::ffff:0.0.0.0", Some("::ffff:127.1.2.3"), "127.1.2.3"),
 ];
 
-const PROCESSES: [&str; 9] = [
+pub(super) const PROCESSES: [&str; 9] = [
     "",
     "exe = \"/bin/a\"",
     "exe = \"/bin/*\"",
@@ -50,25 +50,25 @@ const NETWORKS: [&str; 6] = [
     "\"10.0.0.0/8\"",
 ];
 
-const ENDS: [&str; 4] = ["", "", "until = 2020-01-01\n", "until = 2099-01-01\n"];
+pub(super) const ENDS: [&str; 4] = ["", "", "until = 2020-01-01\n", "until = 2099-01-01\n"];
 
 /// Numbers that are the same in every run.
-struct Random(u64);
+pub(super) struct Random(pub u64);
 
 impl Random {
-    fn below(&mut self, limit: usize) -> usize {
+    pub(super) fn below(&mut self, limit: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         usize::try_from(self.0 >> 33).expect("31 bits") % limit
     }
 
-    fn one<T: Copy>(&mut self, of: &[T]) -> T {
+    pub(super) fn one<T: Copy>(&mut self, of: &[T]) -> T {
         of[self.below(of.len())]
     }
 }
 
-fn ip(text: &str) -> IpAddr {
+pub(super) fn ip(text: &str) -> IpAddr {
     text.parse().expect("an address")
 }
 

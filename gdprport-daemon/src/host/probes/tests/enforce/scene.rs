@@ -141,6 +141,10 @@ impl Scene {
         lawful(self.probes.counters().expect("readable").arrivals)
     }
 
+    pub(super) fn binds(&self) -> EnforceTally {
+        lawful(self.probes.counters().expect("readable").binds)
+    }
+
     /// Makes connects in a process of its own. The kernel side takes it for one that executed `exe`.
     pub(super) fn run(&mut self, who: &Who<'_>, work: impl FnOnce(&mut [u8; 64])) -> [u8; 64] {
         let child = Child::fork(self, who, work);
@@ -324,6 +328,19 @@ impl Address {
                 return u8::MAX;
             }
             of_call(libc::connect(raw, self.as_ptr(), self.len))
+        }
+    }
+
+    /// Binds a socket to it, and closes it.
+    pub(super) fn bind(&self) -> u8 {
+        // SAFETY: system calls with values of their sizes; the descriptor is this function's.
+        unsafe {
+            let raw = libc::socket(self.family, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0);
+            if raw < 0 {
+                return u8::MAX;
+            }
+            let _socket = OwnedFd::from_raw_fd(raw);
+            of_call(libc::bind(raw, self.as_ptr(), self.len))
         }
     }
 
