@@ -151,7 +151,9 @@ fn a_policy_without_room_beside_the_other_takes_its_place() {
             let peer = format!("10.1.{}.{}", rule >> 8, rule & 255);
             let _ = writeln!(
                 text,
-                "[[port.allow]]\nrole = \"r{rule}\"\ndirection = \"out\"\npeers = [\"{peer}\"]"
+                "[[port.allow]]\nrole = \"r{rule}\"\ndirection = \"out\"\npeers = [\"{peer}\"]\n\
+                 process = {{ user = {} }}",
+                20_000 + rule
             );
         }
         text

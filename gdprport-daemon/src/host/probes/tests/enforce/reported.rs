@@ -171,7 +171,7 @@ fn etl_of<'a>(who: &Who<'_>) -> Who<'a> {
 
 #[tokio::test]
 async fn tables_without_room_are_refused_and_leave_nothing() {
-    let room = EnforceRoom { steps: 2_048, ..EnforceRoom::default() };
+    let room = EnforceRoom { classes: 4_096, ..EnforceRoom::default() };
     let mut scene = need!(Scene::new(Sizes { enforce: room, ..Sizes::default() }));
     let rules: String = (0..3_000)
         .map(|number| {
