@@ -8,6 +8,8 @@ use gdprport_tests::child::Place;
 use gdprport_tests::daemon::{Daemon, ask};
 use gdprport_tests::enforce::{Scene, Seen, client, connect};
 use gdprport_tests::puppet::ProgramCopy;
+use gdprport_tests::temp::TempDir;
+use gdprport_tests::wait;
 use serde_json::Value;
 
 /// Enough that making and writing the tables of a policy takes many times as long as a request to the daemon.
@@ -137,6 +139,45 @@ fn of_two_reloads_at_once_the_last_one_stays() {
     }
     assert!(between > 0, "no reload was asked for while another one was written");
     drop(daemon.stop());
+}
+
+/// Whoever tries it may have gone, as with Ctrl-C.
+#[test]
+fn a_trial_that_is_taken_back_as_it_is_written_never_comes() {
+    let scene = Scene::new();
+    let (first, second) = (client(), client());
+    let of = |program: &ProgramCopy| connect(&program.path(), scene.port(), Place::default());
+    let only = scene.policy("enforce", &format!("exe = \"{}\"", first.path().display()));
+    let daemon = Daemon::with(only);
+    let before = digest(&daemon.status());
+    let dir = TempDir::new();
+    let name = daemon.policy().file_name().expect("a name").to_string_lossy().into_owned();
+    dir.write(&name, &many(&scene, [&second, &second]));
+    let file = dir.join(&name).display().to_string();
+    for _ in 0..ATTEMPTS {
+        let socket = daemon.socket().to_owned();
+        let ended = std::thread::scope(|scope| {
+            let words = ["policy", "apply", &file, "--yes", "--confirm", "10m"];
+            let apply = scope.spawn(move || ask(&socket, words));
+            while !apply.is_finished() && daemon.status()["enforcement"]["writing"] != true {}
+            let revert = daemon.ask(["policy", "revert"]);
+            let said = String::from_utf8_lossy(&revert.stdout).into_owned();
+            assert!(said.contains(&format!("taken back; in force is {before}")), "{revert:?}");
+            apply.join().expect("it ends")
+        });
+        assert!(!ended.status.success(), "{ended:?}");
+        assert_eq!(digest(&daemon.status()), before);
+        assert_eq!((of(&first), of(&second)), (Seen::Connected, Seen::Denied));
+        let said =
+            String::from_utf8_lossy(&ended.stderr).into_owned() + &String::from_utf8_lossy(&ended.stdout);
+        if said.contains("it was taken back before it was in force") {
+            wait::until("the other tables are gone", || daemon.status()["enforcement"]["writing"] != true);
+            assert_eq!((of(&first), of(&second)), (Seen::Connected, Seen::Denied));
+            drop(daemon.stop());
+            return;
+        }
+    }
+    panic!("it was never taken back so early");
 }
 
 /// The kernel's tables are made for a thousand rules when the daemon starts with few.

@@ -12,11 +12,10 @@ use crate::control::api::{ReloadReply, TrialOrder};
 impl Daemon {
     /// Applies what was read of the policy's files, or is to be tried, once the tables are written that decide by it.
     pub(super) fn loaded(&mut self, read: Read) {
-        let waits = read
-            .outcome
-            .as_ref()
-            .is_ok_and(|loaded| self.enforcer.comes(&loaded.policy, read.trial.is_some(), &mut self.monitor));
-        if waits {
+        let on_trial = read.trial.is_some();
+        let taken_back = on_trial && self.loader.is_taken_back();
+        let comes = read.outcome.as_ref().ok().filter(|_| !taken_back);
+        if comes.is_some_and(|loaded| self.enforcer.comes(&loaded.policy, on_trial, &mut self.monitor)) {
             self.coming = Some(read);
         } else {
             self.come(read);
@@ -43,8 +42,12 @@ impl Daemon {
             }
             return;
         };
-        self.loader.compiled();
-        let _: Result<(), _> = Asker::send(to, self.apply(outcome, Why::Trial(terms)));
+        let reply = if self.loader.comes() {
+            self.apply(outcome, Why::Trial(terms))
+        } else {
+            self.policy.refused("it was taken back before it was in force".to_owned())
+        };
+        let _: Result<(), _> = Asker::send(to, reply);
     }
 
     fn apply(&mut self, outcome: LoadOutcome, why: Why) -> ReloadReply {
@@ -92,10 +95,16 @@ impl Daemon {
         }
     }
 
-    /// Takes back the policy that is on trial.
+    /// Takes back the policy that is on trial, and one that is to be and is not in force yet.
     pub(super) fn revert(&mut self, to: Asker) {
+        let taken_back = self.loader.take_back();
+        if let Some(read) = self.coming.take_if(|read| read.trial.is_some()) {
+            self.enforcer.comes_no_more();
+            self.come(read);
+        }
         let reply = match self.policy.give_up() {
             Some(before) => self.apply(Ok(before), Why::Reverted),
+            None if taken_back => self.policy.reply(None, &self.monitor),
             None => self.policy.refused("no policy is on trial".to_owned()),
         };
         let _: Result<(), _> = Asker::send(to, reply);

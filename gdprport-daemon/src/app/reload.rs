@@ -41,6 +41,15 @@ pub(super) enum Why {
 /// Who waits for the reply to a reload.
 pub(super) type Asker = oneshot::Sender<ReloadReply>;
 
+/// A policy that is to be tried, until it is in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trying {
+    Nothing,
+    Coming,
+    /// It was taken back before it came.
+    TakenBack,
+}
+
 /// Reads the policy's files on threads of their own, one after the other: a file system may hang, and a large policy
 /// takes a while to compile.
 #[derive(Debug)]
@@ -48,8 +57,7 @@ pub(super) struct Loader {
     files: PolicyFiles,
     trust: Trust,
     to: mpsc::Sender<Read>,
-    /// Whether a policy that is to be tried is being compiled.
-    compiling: bool,
+    trying: Trying,
     /// Who waits for the files that are being read; `None`: none are.
     reading: Option<Vec<Asker>>,
     /// Who asked since, so that they are read once more: they may have changed after they were read.
@@ -60,7 +68,7 @@ impl Loader {
     /// Sends what was read to `to`.
     #[must_use]
     pub(super) const fn new(files: PolicyFiles, trust: Trust, to: mpsc::Sender<Read>) -> Self {
-        Self { files, trust, to, compiling: false, reading: None, next: None }
+        Self { files, trust, to, trying: Trying::Nothing, reading: None, next: None }
     }
 
     /// Has a policy compiled that is to be tried. The result comes as an input of the loop.
@@ -68,20 +76,35 @@ impl Loader {
     /// # Errors
     /// Gives back who asked, and why it cannot be.
     pub(super) fn compile(&mut self, sources: Vec<Source>, asked: Asked) -> Result<(), (Asker, String)> {
-        if self.compiling {
+        if self.trying != Trying::Nothing {
             return Err((asked.to, "another policy is being compiled; try again".to_owned()));
         }
         if !self.place().holds(&asked.terms.file) {
             return Err((asked.to, format!("this daemon does not read {}", asked.terms.file)));
         }
-        self.compiling = true;
+        self.trying = Trying::Coming;
         self.begin(move || Read { outcome: Loaded::compile(sources, Vec::new()), trial: Some(asked) });
         Ok(())
     }
 
-    /// What was to be tried has been compiled.
-    pub(super) const fn compiled(&mut self) {
-        self.compiling = false;
+    /// What is to be tried comes into force now. Returns whether it still is to.
+    pub(super) fn comes(&mut self) -> bool {
+        std::mem::replace(&mut self.trying, Trying::Nothing) != Trying::TakenBack
+    }
+
+    /// Takes back what is to be tried and is not in force yet. Returns whether there is such.
+    pub(super) fn take_back(&mut self) -> bool {
+        let some = self.trying != Trying::Nothing;
+        if some {
+            self.trying = Trying::TakenBack;
+        }
+        some
+    }
+
+    /// Whether what is to be tried was taken back.
+    #[must_use]
+    pub(super) fn is_taken_back(&self) -> bool {
+        self.trying == Trying::TakenBack
     }
 
     /// Where the files are.

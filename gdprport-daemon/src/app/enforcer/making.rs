@@ -41,6 +41,14 @@ impl Enforcer {
         !self.go_on(monitor)
     }
 
+    /// The policy that was to come is not to be applied. What is written of it is removed.
+    pub(in crate::app) fn comes_no_more(&mut self) {
+        self.coming = None;
+        if let Some(making) = self.making.as_mut() {
+            making.comes = false;
+        }
+    }
+
     /// What writes tables has done that. True: the policy that comes is to be applied now.
     pub(in crate::app) fn done(&mut self, done: Done, monitor: &mut Monitor<Probes>) -> bool {
         let Done { removed, made } = done;
@@ -52,7 +60,7 @@ impl Enforcer {
         let alone = self.coming.as_ref().is_some_and(|coming| making.comes && !coming.on_trial);
         if let Err(NotInForce::Kernel(EnforceError::NoRoom { .. })) = &made
             && !self.alone
-            && (alone || !making.comes)
+            && (alone || !making.comes && making.digest == monitor.active_policy.digest())
         {
             return self.make_room(&making, monitor);
         }
@@ -62,7 +70,7 @@ impl Enforcer {
             return true;
         }
         if making.digest != monitor.active_policy.digest() {
-            // Another policy has come back meanwhile.
+            // Another policy has come back meanwhile, or is in force still.
             (self.due, self.sweep) = (true, true);
         } else {
             self.pulled = self.brake.pulled();

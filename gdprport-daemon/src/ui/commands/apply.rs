@@ -118,13 +118,12 @@ pub(super) fn confirm(client: &ControlClient, json: bool, out: &mut Output) -> a
 
 /// `policy revert`.
 pub(super) fn revert(client: &ControlClient, json: bool, out: &mut Output) -> anyhow::Result<Exit> {
-    let runtime = runtime()?;
-    if runtime.block_on(client.policy())?.value.trial.is_none() {
-        bail!("no policy is on trial: nothing was changed");
-    }
-    let reply = runtime.block_on(client.revert())?.value;
-    if json || !reply.applied {
+    let reply = runtime()?.block_on(client.revert())?.value;
+    if json {
         return shown(&reply, json, out);
+    }
+    if !reply.applied {
+        bail!("{}: nothing was changed", clean(&reply.problems));
     }
     out.text(&format!("taken back; in force is {} again\n", clean(&reply.digest)))?;
     Ok(Exit::Fine)
