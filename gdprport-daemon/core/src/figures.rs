@@ -17,12 +17,13 @@ pub fn thousands(n: u64) -> String {
 /// `1 port`, `7 rules`, `2 addresses`.
 #[must_use]
 pub fn counted(n: u64, what: &str) -> String {
-    let plural = match n {
-        1 => "",
-        _ if what.ends_with('s') => "es",
-        _ => "s",
+    let (stem, plural) = match (n, what.strip_suffix('y')) {
+        (1, _) => (what, ""),
+        (_, Some(stem)) if !stem.ends_with(['a', 'e', 'o']) => (stem, "ies"),
+        _ if what.ends_with('s') => (what, "es"),
+        _ => (what, "s"),
     };
-    format!("{} {what}{plural}", thousands(n))
+    format!("{} {stem}{plural}", thousands(n))
 }
 
 /// Bytes in binary units with one decimal: `412 B`, `1.4 GiB`. Rounded down, so that a bound never seems passed.
@@ -79,5 +80,7 @@ mod tests {
         let shown =
             [(0, "rule"), (1, "address"), (1_482, "address"), (2, "flow")].map(|(n, what)| counted(n, what));
         assert_eq!(shown, ["0 rules", "1 address", "1,482 addresses", "2 flows"]);
+        let shown = [(1, "policy"), (3, "policy"), (3, "day")].map(|(n, what)| counted(n, what));
+        assert_eq!(shown, ["1 policy", "3 policies", "3 days"]);
     }
 }
