@@ -50,6 +50,18 @@ pub fn ended(mut command: Command, place: Place<'_>) -> Seen {
     }
 }
 
+/// Runs so many of each of two programs in turn, which connect and end at once: the rules allow the first, and not the other.
+///
+/// # Panics
+/// When one is decided otherwise.
+#[track_caller]
+pub fn each_in_turn(count: u64, [allowed, denied]: [&ProgramCopy; 2], port: u16) {
+    for _ in 0..count {
+        assert_eq!(connect(&allowed.path(), port, Place::default()), Seen::Connected);
+        assert_eq!(connect(&denied.path(), port, Place::default()), Seen::Denied);
+    }
+}
+
 /// A program that connects once, at a path of its own.
 #[must_use]
 pub fn client() -> ProgramCopy {

@@ -8,7 +8,7 @@ use std::process::Command;
 use gdprport_tests::cgroup::Cgroup;
 use gdprport_tests::child::Place;
 use gdprport_tests::daemon::{Daemon, Start, program};
-use gdprport_tests::enforce::{Scene, Seen, client, connect, exe};
+use gdprport_tests::enforce::{Scene, Seen, client, connect, each_in_turn, exe};
 use gdprport_tests::netns::Netns;
 use gdprport_tests::pins::BpfFs;
 use gdprport_tests::puppet::Puppet;
@@ -166,10 +166,7 @@ fn every_one_of_many_short_lived_clients_is_decided_rightly() {
     let scene = Scene::new();
     let (program, other) = (client(), client());
     let daemon = Daemon::with(scene.policy("enforce", &exe(&program)));
-    for _ in 0..EACH {
-        assert_eq!(connect(&program.path(), scene.port(), Place::default()), Seen::Connected);
-        assert_eq!(connect(&other.path(), scene.port(), Place::default()), Seen::Denied);
-    }
+    each_in_turn(EACH, [&program, &other], scene.port());
     wait::until("every denial was counted", || daemon.port_status(scene.port())["denied"] == EACH);
     let decisions = daemon.status()["enforcement"]["decisions"].clone();
     assert_eq!((&decisions["allowed"], &decisions["denied"]), (&EACH.into(), &EACH.into()), "{decisions}");

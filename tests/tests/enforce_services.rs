@@ -5,7 +5,7 @@ use gdprport_tests::cgroup::Cgroup;
 use gdprport_tests::child::Place;
 use gdprport_tests::containers::{DockerState, unique_id};
 use gdprport_tests::daemon::{Daemon, Start};
-use gdprport_tests::enforce::{Scene, Seen, client, connect, exe};
+use gdprport_tests::enforce::{Scene, Seen, client, connect, each_in_turn, exe};
 use gdprport_tests::policy::declare;
 use gdprport_tests::ports::Port;
 use gdprport_tests::puppet::{ProgramCopy, Puppet, give};
@@ -102,10 +102,7 @@ mod host_only {
         let scene = Scene::new();
         let (program, other) = (client(), client());
         let daemon = Daemon::with(scene.policy("enforce", &exe(&program)));
-        for _ in 0..EACH {
-            assert_eq!(connect(&program.path(), scene.port(), Place::default()), Seen::Connected);
-            assert_eq!(connect(&other.path(), scene.port(), Place::default()), Seen::Denied);
-        }
+        each_in_turn(EACH, [&program, &other], scene.port());
         let decisions = daemon.status()["enforcement"]["decisions"].clone();
         let of = |decision: &str| decisions[decision].as_u64();
         let all = (of("allowed"), of("denied"), of("unknown"));

@@ -1,11 +1,11 @@
 //! Real binds against the interpreter, over generated policies.
 
 use gdprport_common::{EXE_UNKNOWN, EXE_WITHHELD, EnforceExe};
-use gdprport_core::enforce::{Caller, Decided, Decision};
+use gdprport_core::enforce::Caller;
 use gdprport_tests::need;
 
 use super::super::super::Sizes;
-use super::decided::{ENDS, PROCESSES, Random, ip};
+use super::decided::{ENDS, PROCESSES, Random, ip, outcome};
 use super::scene::{Address, DENIED, PASSED, Scene, Who, executable, id, of_path};
 use crate::host::clock::boottime_ns;
 
@@ -69,15 +69,8 @@ async fn every_bind_is_decided_as_the_interpreter_says() {
             for (at, done) in BOUND.iter().zip(done) {
                 let decided = interpreter.bind(scene.port, ip(at), caller, boottime_ns());
                 let decided = decided.expect("who listens is decided");
-                let want = if decided.denies && !decided.passes { DENIED } else { PASSED };
+                let want = outcome(decided, &mut expected);
                 assert_eq!(done, want, "{at} by {caller:?}: {decided:?}\n{text}");
-                expected.asked += 1;
-                match decided {
-                    Decided { denies: true, passes: false, .. } => expected.denied += 1,
-                    Decided { denies: true, .. } => expected.would_deny += 1,
-                    Decided { decision: Decision::Allowed, .. } => expected.allowed += 1,
-                    _ => expected.unknown += 1,
-                }
                 denied += u32::from(done == DENIED);
             }
         }

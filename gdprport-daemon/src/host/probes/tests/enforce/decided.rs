@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use gdprport_common::{ENFORCE_FOREVER, EXE_UNKNOWN, EXE_WITHHELD, EnforceExe, EnforceRule};
+use gdprport_common::{ENFORCE_FOREVER, EXE_UNKNOWN, EXE_WITHHELD, EnforceExe, EnforceRule, EnforceTally};
 use gdprport_core::enforce::{Caller, Decided, Decision};
 use gdprport_core::model::Direction;
 use gdprport_tests::need;
@@ -134,15 +134,8 @@ async fn every_connect_is_decided_as_the_interpreter_says() {
                 let port = scene.port;
                 let decided = interpreter.decide(Direction::Out, port, ip(leads_to), caller, boottime_ns());
                 let decided = decided.expect("the port is decided");
-                let want = if decided.denies && !decided.passes { DENIED } else { PASSED };
+                let want = outcome(decided, &mut expected);
                 assert_eq!(done, want, "{called} from {from:?} by {caller:?}: {decided:?}\n{text}");
-                expected.asked += 1;
-                match decided {
-                    Decided { denies: true, passes: false, .. } => expected.denied += 1,
-                    Decided { denies: true, .. } => expected.would_deny += 1,
-                    Decided { decision: Decision::Allowed, .. } => expected.allowed += 1,
-                    _ => expected.unknown += 1,
-                }
                 denied += u32::from(done == DENIED);
             }
         }
@@ -150,6 +143,18 @@ async fn every_connect_is_decided_as_the_interpreter_says() {
     }
     assert!((200..1_200).contains(&denied), "{denied} of 1,300");
     assert!(steps.iter().all(|count| *count > 0), "{steps:?}");
+}
+
+/// What a call that is decided so returns. It is counted among what is expected.
+pub(super) fn outcome(decided: Decided, expected: &mut EnforceTally) -> u8 {
+    expected.asked += 1;
+    match decided {
+        Decided { denies: true, passes: false, .. } => expected.denied += 1,
+        Decided { denies: true, .. } => expected.would_deny += 1,
+        Decided { decision: Decision::Allowed, .. } => expected.allowed += 1,
+        _ => expected.unknown += 1,
+    }
+    if decided.denies && !decided.passes { DENIED } else { PASSED }
 }
 
 /// 10,000 connects while policies replace each other at least 100 times. Both allow one peer, by different rules, and neither
